@@ -1,0 +1,1 @@
+"""The `ptx` command: a thin skin over the same functions."""

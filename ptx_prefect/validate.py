@@ -1,0 +1,1 @@
+"""Does the merged tree hold together."""

@@ -1,0 +1,57 @@
+"""What the engine asks of a worker: check before the run, then do one section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ptx_prefect.run.outcomes import WorkerOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One section as a worker sees it: plain values, so that it crosses processes.
+
+    ``config`` is the section's ``worker`` object without its ``kind``. ``inputs`` are the values of its
+    prerequisites, by section name. ``workdir`` is where it works: its private workspace, or where the user stands.
+    ``log_path`` takes the captured output. ``state_dir`` holds the registry of children.
+    ``attempt`` counts from 1.
+    """
+
+    section: str
+    description: str
+    config: Mapping[str, Any]
+    workdir: Path
+    log_path: Path
+    state_dir: Path
+    deadline_s: float
+    heartbeat_s: float | None = None
+    memory_limit_mb: float | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    attempt: int = 1
+
+
+Beat = Callable[[str], None]
+"""Called by a worker with a short line when it has made progress; counts as a heartbeat."""
+
+
+class Worker(Protocol):
+    """Does one section. Never raises for what is expected: a failure is an outcome."""
+
+    kind: str
+
+    def check(self, config: Mapping[str, Any], *, workdir: Path) -> Mapping[str, str]:
+        """Mistakes in a section's configuration (place to text), found before anything runs."""
+        ...
+
+    def fingerprint(self, config: Mapping[str, Any], *, workdir: Path) -> Mapping[str, Any]:
+        """What, besides the configuration itself, decides the result: versions, file digests. Goes into the cache key."""
+        ...
+
+    def run(self, job: Job, *, beat: Beat) -> WorkerOutcome:
+        """Do the work within ``job.deadline_s`` seconds and leave no process behind."""
+        ...
