@@ -27,7 +27,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The section did its work. ``value`` is plain JSON; ``changeset`` is what differs in its workspace, if it had one."""
+    """The section did its work. ``value`` is plain JSON; ``changeset`` is what differs in its workspace."""
 
     value: object = None
     changeset: Changeset | None = None

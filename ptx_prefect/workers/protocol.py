@@ -49,7 +49,7 @@ class Worker(Protocol):
         ...
 
     def fingerprint(self, config: Mapping[str, Any], *, workdir: Path) -> Mapping[str, Any]:
-        """What, besides the configuration itself, decides the result: versions, file digests. Goes into the cache key."""
+        """What else decides the result (versions, file digests): goes into the cache key."""
         ...
 
     def run(self, job: Job, *, beat: Beat) -> WorkerOutcome:
