@@ -1,0 +1,150 @@
+"""What a vote takes and gives: candidates, measured evidence, and the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Aggregation = Literal["consensus", "weighted_score", "pareto", "borda", "approval"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One voter's answer to the task.
+
+    Args:
+        name: unique within a vote; every result refers to the candidate by it.
+        source: the program, as Python source; or the answer, where there is no entry point.
+        voter: who wrote it (model, paradigm, strategy); names the track record that may weigh it.
+    """
+
+    name: str
+    source: str
+    voter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one call gave: a value, or the reason why there is none.
+
+    Attributes:
+        kind: ``value``; ``error`` (the call raised); ``timeout`` (CPU or wall limit); ``lost`` (the process died).
+        key: canonical text of the value, equal for values that count as the same; or the error's type name.
+        value: the value rebuilt from builtin types; ``None`` where it has no such form (see ``plain``).
+        plain: whether ``value`` stands for all of what the call gave.
+    """
+
+    kind: Literal["value", "error", "timeout", "lost"]
+    key: str
+    value: object = field(default=None, compare=False)
+    plain: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """How one candidate did on the visible tests.
+
+    Attributes:
+        loads: whether its source ran to the end and defines the entry point.
+        passed: one flag a test, in the tests' order; empty without tests.
+        kept: whether it stays in the vote.
+        problem: why it does not load, or what the first failed test saw; empty if all is well.
+    """
+
+    candidate: str
+    loads: bool
+    passed: tuple[bool, ...]
+    kept: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long one candidate takes for the benchmark.
+
+    Attributes:
+        wall_s, thread_s: minimum over the repetitions, of one pass over the benchmark; infinite if capped.
+        samples_s: each repetition's thread time for one pass, in the order taken.
+        loops: passes in one repetition.
+        peak_kb: the largest resident size of its process.
+        capped: hit the time limit, failed, or reported times that its CPU use contradicts; counts as slowest.
+    """
+
+    candidate: str
+    wall_s: float
+    thread_s: float
+    samples_s: tuple[float, ...] = ()
+    loops: int = 1
+    peak_kb: int = 0
+    capped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first input on which winner and runner-up part."""
+
+    call: str
+    winner_gave: str
+    runner_up: str
+    runner_up_gave: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One candidate on one criterion, 0 (worst) to 10 (best).
+
+    Attributes:
+        value: the score; ``low`` and ``high`` bound it by the spread of the measurement.
+        raw: what was measured, in ``unit``.
+        source: ``measured``, ``given`` or ``judged``.
+    """
+
+    candidate: str
+    criterion: str
+    value: float
+    low: float
+    high: float
+    raw: float | None = None
+    unit: str = ""
+    source: Literal["measured", "given", "judged"] = "measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of a vote, with the evidence for it.
+
+    Attributes:
+        winner: name of the chosen candidate; ``None`` only if there was none to choose.
+        ranking: every candidate's name, best first: the winning group, the other groups, the gated out.
+        agreement_share: the part of the voters that kept and behaved like the winner (0 to 1, of all candidates):
+            it works as a confidence.
+        gated_out: names that failed the gate or do not load.
+        groups: names by behaviour, the winning group first.
+        group_scores: the support of each group, in the same order, as shares of 1.
+        tied: names that nothing measured could tell from the winner (order decided).
+        totals: weighted totals where the rule made some.
+        sensitivity: criterion to the (low, high) weights between which the winner holds.
+        notes: what the reader must know: which steps were skipped and why, what the sandbox could not enforce.
+        not_measured: criteria that were asked for and not measured.
+        rationale: the decision documentation (JSON-ready).
+    """
+
+    winner: str | None
+    ranking: tuple[str, ...]
+    agreement_share: float
+    gated_out: tuple[str, ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
+    group_scores: tuple[float, ...] = ()
+    aggregation: str = "consensus"
+    tied: tuple[str, ...] = ()
+    gate: tuple[GateResult, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    scores: tuple[Score, ...] = ()
+    totals: Mapping[str, float] = field(default_factory=dict)
+    pareto: tuple[str, ...] = ()
+    sensitivity: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    difference: Difference | None = None
+    notes: tuple[str, ...] = ()
+    not_measured: tuple[str, ...] = ()
+    rationale: Mapping[str, object] = field(default_factory=dict)
