@@ -1,1 +1,148 @@
-"""Settings."""
+"""Settings: the defaults in code equal ``config.json`` at the root of the project (a test proves it).
+
+Order: argument, environment (``PTX_PREFECT_CONFIG`` names a file, ``PTX_PREFECT_PARALLELISM__MAX_WORKERS=8`` sets one
+value), ``config.json`` where the run starts, defaults. Nothing is read at import.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_state_path
+from pydantic import Field, ValidationError, model_validator
+
+from ptx_prefect.errors import SpecError
+from ptx_prefect.strict import StrictModel, mistakes_of
+
+ENV_PREFIX = "PTX_PREFECT_"
+_NOT_SETTINGS = {"PTX_PREFECT_CONFIG"}
+
+
+class Parallelism(StrictModel):
+    """How many sections may run at once."""
+
+    min_workers: Annotated[int, Field(ge=1, le=1000, description="Workers kept even when load is high.")] = 2
+    max_workers: Annotated[int, Field(ge=1, le=1000, description="Upper limit of the pool.")] = 10
+    default_workers: Annotated[int, Field(ge=1, le=1000, description="Workers a run starts with.")] = 5
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Parallelism:
+        if not self.min_workers <= self.default_workers <= self.max_workers:
+            raise ValueError(
+                f"min_workers <= default_workers <= max_workers must hold, "
+                f"found {self.min_workers}, {self.default_workers}, {self.max_workers}"
+            )
+        return self
+
+
+class Timeouts(StrictModel):
+    """All in seconds."""
+
+    default_task: Annotated[float, Field(gt=0, description="Deadline of a section that names none (seconds).")] = 300
+    max_task: Annotated[float, Field(gt=0, description="No section gets more than this (seconds).")] = 600
+    worker_heartbeat: Annotated[
+        float, Field(gt=0, description="A worker silent for this long (no output, CPU or beat) is stuck (seconds).")
+    ] = 30
+
+
+class Retry(StrictModel):
+    """How failed sections are tried again."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=100, description="Attempts in all, the first included.")] = 3
+    backoff_multiplier: Annotated[float, Field(ge=1, description="Each delay is the last one times this.")] = 2
+    initial_delay: Annotated[float, Field(ge=0, description="Delay before the second attempt (seconds).")] = 1
+
+
+class Resources(StrictModel):
+    """What the machine may be asked for."""
+
+    max_memory_mb: Annotated[int, Field(ge=16, description="Memory of all workers together (MB).")] = 4096
+    cpu_threshold: Annotated[float, Field(gt=0, le=1, description="The pool does not grow above this load.")] = 0.8
+
+
+class Settings(StrictModel):
+    """Everything that is the same for many tasks. The first four groups are the specification's ``config.json``."""
+
+    parallelism: Parallelism = Parallelism()
+    timeouts: Timeouts = Timeouts()
+    retry: Retry = Retry()
+    resources: Resources = Resources()
+    default_worker: Annotated[
+        dict[str, Any] | None, Field(description="Worker of sections that name none, as in a component's `worker`.")
+    ] = None
+    task_runner: Annotated[
+        Literal["concurrent", "dask", "ray"], Field(description="Prefect task runner that the sections run on.")
+    ] = "concurrent"
+
+
+def load_settings(path: Path | str | None = None, *, env: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force here.
+
+    Args:
+        path: a configuration file; wins over ``PTX_PREFECT_CONFIG`` and over ``config.json`` in the working directory.
+        env: instead of ``os.environ``.
+
+    Raises:
+        SpecError: unreadable file, unknown key or wrong value, all of them together.
+    """
+    env = os.environ if env is None else env
+    named = path or env.get("PTX_PREFECT_CONFIG")
+    source = Path(named) if named else Path("config.json")
+    data = _read_file(source, must_exist=named is not None)
+    for name, text in sorted(env.items()):
+        if name.startswith(ENV_PREFIX) and name not in _NOT_SETTINGS:
+            _set(data, name[len(ENV_PREFIX) :].lower().split("__"), text)
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise SpecError(mistakes_of(error, Settings), source=f"settings ({source} and {ENV_PREFIX}*)") from None
+
+
+def state_dir(env: Mapping[str, str] | None = None) -> Path:
+    """Durations, cached results, logs and the registry of children: ``PTX_STATE_DIR``, else the platform's place.
+
+    Created private (0700). Safe to delete at any time, and safe for several runs at once.
+    """
+    env = os.environ if env is None else env
+    path = Path(env["PTX_STATE_DIR"]) if env.get("PTX_STATE_DIR") else user_state_path("ptx_prefect")
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SpecError(
+            {str(path): f"cannot be created ({error.strerror}); set PTX_STATE_DIR"}, "state directory"
+        ) from error
+    return path.resolve()
+
+
+def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if must_exist:
+            raise SpecError({str(path): "does not exist; check PTX_PREFECT_CONFIG or --config"}, "settings") from None
+        return {}
+    except (OSError, ValueError) as error:
+        raise SpecError({str(path): f"cannot be read as JSON: {error}"}, "settings") from error
+    if not isinstance(data, dict):
+        raise SpecError({str(path): "must hold a JSON object"}, "settings")
+    # Many projects have a config.json of their own: one without a single key of ours is not meant for us.
+    if not must_exist and not set(data) & set(Settings.model_fields):
+        return {}
+    data.pop("$schema", None)
+    return data
+
+
+def _set(data: dict[str, Any], keys: list[str], text: str) -> None:
+    inner: Any = data
+    for key in keys[:-1]:
+        inner = inner.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+    try:
+        inner[keys[-1]] = json.loads(text)
+    except ValueError:
+        inner[keys[-1]] = text

@@ -1,1 +1,302 @@
-"""The JSON task."""
+"""The JSON task: what a user hands over, checked as a whole before anything runs."""
+
+from __future__ import annotations
+
+import graphlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ptx_prefect.errors import SpecError
+from ptx_prefect.strict import StrictModel, mistakes_of, nearest
+
+MAX_SPEC_BYTES = 16 * 1024 * 1024
+"""A task is written by a person or a program that decides; anything larger is data that belongs in a file."""
+
+WorkerRef = Annotated[
+    str | dict[str, Any],
+    Field(description='How the work gets done: a kind ("command") or an object with `kind` and that kind\'s keys.'),
+]
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Component(StrictModel):
+    """One section written out by hand."""
+
+    name: Name
+    description: str = ""
+    depends_on: Annotated[tuple[str, ...], Field(description="Names of components that must be done first.")] = ()
+    worker: WorkerRef | None = None
+    reads: Annotated[tuple[str, ...], Field(description="Paths or globs that it reads.")] = ()
+    writes: Annotated[tuple[str, ...], Field(description="Paths or globs that it may change; others are refused.")] = ()
+    timeout_seconds: Annotated[Seconds | None, Field(description="Deadline of this section (seconds).")] = None
+    estimate_seconds: Annotated[Seconds | None, Field(description="How long it is expected to take (seconds).")] = None
+
+
+class Suite(StrictModel):
+    """A pytest suite to be cut into sections."""
+
+    args: Annotated[
+        tuple[str, ...], Field(description='What to collect, as for pytest: ["tests"] or ["--pyargs", "x"].')
+    ] = ()
+    coverage: Annotated[bool, Field(description="Measure coverage and combine it.")] = False
+    source: Annotated[tuple[str, ...], Field(description="Packages or directories whose coverage counts.")] = ()
+    python: Annotated[str | None, Field(description="Interpreter of the suite; default: the one that runs ptx.")] = None
+    impacted_by: Annotated[
+        str | None, Field(description="Only the tests that the changes since this git revision can reach.")
+    ] = None
+
+
+class SectioningTask(StrictModel):
+    """What is to be done in sections: written out (`components`) or derived (`level`)."""
+
+    description: Annotated[str, Field(min_length=1)]
+    components: Annotated[tuple[str | Component, ...], Field(description="The sections, in merge order.")] = ()
+    level: Annotated[
+        Literal["file", "module", "test"] | None, Field(description="Derive the sections: by file, module or test.")
+    ] = None
+    root: Annotated[str | None, Field(description="Directory that file and module level cut up.")] = None
+    include: Annotated[tuple[str, ...], Field(description="Globs of the files to work on.")] = ("**/*.py",)
+    exclude: Annotated[tuple[str, ...], Field(description="Globs of the files to leave alone.")] = ()
+    suite: Annotated[Suite | None, Field(description="The suite of level `test`.")] = None
+
+
+class Base(StrictModel):
+    """The tree that sections change: a directory, or a revision of a git repository."""
+
+    path: str = "."
+    revision: Annotated[str | None, Field(description="A git revision; absent: the directory as it is.")] = None
+
+
+class Output(StrictModel):
+    """Where the merged tree goes, in one step: exactly one of the three."""
+
+    directory: str | None = None
+    branch: Annotated[str | None, Field(description="A branch of the base repository, one commit a section.")] = None
+    patches: Annotated[str | None, Field(description="A directory that gets one patch file a section.")] = None
+
+
+class _Task(StrictModel):
+    task_id: Annotated[str, Field(min_length=1, max_length=200, description="Names the run in reports and artifacts.")]
+    parallelism_hint: Annotated[int | None, Field(ge=1, le=1000, description="How many sections may run at once.")] = (
+        None
+    )
+    timeout_seconds: Annotated[Seconds | None, Field(description="Deadline of each section (seconds).")] = None
+    worker: Annotated[WorkerRef | None, Field(description="Worker of the sections that name none.")] = None
+    workdir: Annotated[str, Field(description="Where paths start and commands run.")] = "."
+    output_dir: Annotated[
+        str | None, Field(description="Reports and artifacts; default `ptx-output/<task_id>` where the run starts.")
+    ] = None
+    fail_fast: Annotated[bool, Field(description="Stop everything at the first failed section.")] = False
+
+
+class SectioningSpec(_Task):
+    """Split one task into sections, run them in parallel, merge and validate."""
+
+    mode: Literal["sectioning"] = "sectioning"
+    main_task: SectioningTask
+    base: Annotated[Base | str | None, Field(description="Tree that the sections change, each in a private copy.")] = (
+        None
+    )
+    merged_output: Annotated[
+        Output | str | None, Field(description="Where the merged tree goes; a string is a directory.")
+    ] = None
+    checks: Annotated[
+        tuple[Argv, ...], Field(alias="validate", description="Commands that the merged tree must pass.")
+    ] = ()
+    on_overlap: Annotated[
+        Literal["sequence", "merge", "refuse"], Field(description="Two sections that would write the same file.")
+    ] = "sequence"
+    on_cycle: Annotated[
+        Literal["merge", "error", "cut"] | None, Field(description="A cycle; default: error, or merge where derived.")
+    ] = None
+
+
+class Voter(StrictModel):
+    """One approach: a worker that writes a candidate, or a candidate that is there already."""
+
+    name: Name
+    description: str = ""
+    worker: WorkerRef | None = None
+    source: Annotated[str | None, Field(description="The candidate's program text.")] = None
+    path: Annotated[str | None, Field(description="A file that holds the candidate.")] = None
+    callable: Annotated[str | None, Field(description='The candidate as "package.module:function".')] = None
+    scores: Annotated[
+        dict[str, Annotated[float, Field(ge=0, le=10)]], Field(description="Given scores by criterion, 0 to 10.")
+    ] = Field(default_factory=dict)
+    timeout_seconds: Seconds | None = None
+
+
+class VotingTask(StrictModel):
+    """What the voters solve, and what decides between them."""
+
+    description: Annotated[str, Field(min_length=1)]
+    evaluation_criteria: Annotated[tuple[str, ...], Field(description="What is scored.")] = ("performance",)
+    entry_point: Annotated[str | None, Field(description="The function that every candidate defines.")] = None
+    prelude: Annotated[str, Field(description="Program text put before every candidate.")] = ""
+    tests: Annotated[tuple[str, ...], Field(description="Assert lines: the gate.")] = ()
+    test_files: Annotated[tuple[str, ...], Field(description="pytest files run against each candidate: the gate.")] = ()
+    test_command: Annotated[Argv | None, Field(description="A command run against each candidate: the gate.")] = None
+    inputs: Annotated[tuple[str, ...], Field(description="Calls of the entry point, without expected values.")] = ()
+    setup: Annotated[str, Field(description="Program text that prepares the benchmark; not timed.")] = ""
+    benchmark: Annotated[str | None, Field(description="The statement that is timed; default: the inputs.")] = None
+
+
+class VotingSpec(_Task):
+    """Run rival approaches to one task, gate and measure them, pick or synthesise the winner."""
+
+    mode: Literal["voting"] = "voting"
+    main_task: VotingTask
+    voters: Annotated[tuple[str | Voter, ...], Field(min_length=1, description="The rival approaches.")]
+    aggregation: Literal["weighted_score", "consensus", "pareto", "borda", "approval"] = "weighted_score"
+    weights: Annotated[
+        dict[str, Annotated[float, Field(ge=0)]], Field(description="Weight of each criterion; default: equal.")
+    ] = Field(default_factory=dict)
+    judges: Annotated[tuple[WorkerRef, ...], Field(description="Workers that return scores for a candidate.")] = ()
+    quorum: Annotated[float | None, Field(gt=0, le=1, description="Share of voters that must agree.")] = None
+    hybrid: Annotated[bool, Field(description="Let a synthesis of the best parts compete too.")] = True
+
+
+TaskSpec = SectioningSpec | VotingSpec
+_MODELS: Mapping[str, type[SectioningSpec] | type[VotingSpec]] = {"sectioning": SectioningSpec, "voting": VotingSpec}
+
+
+def read_spec(path: Path | str) -> TaskSpec:
+    """The task in a JSON file.
+
+    Raises:
+        SpecError: unreadable, not JSON, or wrong; every mistake at once.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_SPEC_BYTES:
+            size = f"{path.stat().st_size / 1e6:.0f} MB"
+            raise SpecError(
+                {"the file": f"is {size}; a task is at most 16 MB: put data into files it names"}, str(path)
+            )
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SpecError({"the file": "does not exist; name a JSON task, or start with `ptx init`"}, str(path)) from None
+    except UnicodeDecodeError as error:
+        raise SpecError({"the file": f"is not UTF-8 ({error.reason} at byte {error.start})"}, str(path)) from error
+    except OSError as error:
+        raise SpecError({"the file": f"cannot be read: {error.strerror}"}, str(path)) from error
+    return parse_spec(text, source=str(path))
+
+
+def parse_spec(task: str | Mapping[str, Any] | TaskSpec, *, source: str = "the task") -> TaskSpec:
+    """The task from JSON text or a mapping.
+
+    Raises:
+        SpecError: every mistake at once, by place.
+    """
+    if isinstance(task, SectioningSpec | VotingSpec):
+        task = task.model_dump(by_alias=True)
+    data = _from_json(task, source) if isinstance(task, str) else task
+    if not isinstance(data, Mapping):
+        raise SpecError({"the whole": f"must be a JSON object, found {type(data).__name__}"}, source)
+    data = {key: value for key, value in data.items() if key != "$schema"}
+    mode = data.get("mode")
+    if not isinstance(mode, str) or mode not in _MODELS:
+        hint = "is required" if mode is None else f"unknown mode {mode!r}; {nearest(str(mode), list(_MODELS))}"
+        raise SpecError({"mode": f"{hint}: 'sectioning' splits the work, 'voting' compares approaches"}, source)
+    mistakes: dict[str, str] = {}
+    spec: TaskSpec | None = None
+    try:
+        spec = _MODELS[mode].model_validate(data)
+    except ValidationError as error:
+        mistakes |= mistakes_of(error, _MODELS[mode])
+    mistakes = _relations(data, mode) | mistakes
+    if mistakes or spec is None:
+        raise SpecError(mistakes, source)
+    return spec
+
+
+def _from_json(text: str, source: str) -> Any:
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+        if twice:
+            raise ValueError(f"key {twice[0]!r} stands twice in one object")
+        return dict(pairs)
+
+    try:
+        return json.loads(text, object_pairs_hook=no_duplicates)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise SpecError({place: f"is not JSON: {error.msg}"}, source) from error
+    except ValueError as error:
+        raise SpecError({"the JSON": str(error)}, source) from error
+    except RecursionError as error:
+        raise SpecError({"the JSON": "is nested too deeply"}, source) from error
+
+
+def _relations(data: Mapping[str, Any], mode: str) -> dict[str, str]:
+    """Mistakes between parts. Works on raw data, so that they are told together with the mistakes of single values."""
+    main = data.get("main_task")
+    main = main if isinstance(main, Mapping) else {}
+    if mode == "voting":
+        return _twice("voters", _named(data.get("voters")))
+    mistakes = _twice("main_task.components", _named(main.get("components")))
+    mistakes |= _dependencies(main.get("components"))
+    if main.get("components") and main.get("level"):
+        mistakes["main_task.level"] = "stands beside components; keep one: level derives the sections"
+    if main.get("level") in ("file", "module") and not main.get("root") and not data.get("base"):
+        mistakes["main_task.root"] = f"level {main['level']!r} needs a directory to cut up; set root or base"
+    if "suite" in main and main.get("level") != "test":
+        mistakes["main_task.suite"] = "is for level 'test'; set main_task.level to 'test'"
+    output = data.get("merged_output")
+    if isinstance(output, Mapping) and len([key for key, value in output.items() if value]) != 1:
+        mistakes["merged_output"] = "takes exactly one of directory, branch, patches"
+    if output and not data.get("base"):
+        mistakes.setdefault("merged_output", "needs a base: the tree that the sections change")
+    return mistakes
+
+
+def _named(rows: Any) -> list[tuple[int, str, Mapping[str, Any]]]:
+    found: list[tuple[int, str, Mapping[str, Any]]] = []
+    for index, row in enumerate(rows if isinstance(rows, Sequence) and not isinstance(rows, str) else ()):
+        if isinstance(row, str):
+            found.append((index, row, {}))
+        elif isinstance(row, Mapping) and isinstance(row.get("name"), str):
+            found.append((index, row["name"], row))
+    return found
+
+
+def _twice(place: str, rows: list[tuple[int, str, Mapping[str, Any]]]) -> dict[str, str]:
+    first: dict[str, int] = {}
+    mistakes: dict[str, str] = {}
+    for index, name, _ in rows:
+        if name in first:
+            mistakes[f"{place}[{index}].name"] = (
+                f"{name!r} is the name of {place}[{first[name]}] already; names are unique"
+            )
+        first.setdefault(name, index)
+    return mistakes
+
+
+def _dependencies(components: Any) -> dict[str, str]:
+    rows = _named(components)
+    names = [name for _, name, _ in rows]
+    known = set(names)
+    mistakes: dict[str, str] = {}
+    graph: dict[str, list[str]] = {}
+    for index, name, row in rows:
+        wanted = row.get("depends_on") or ()
+        wanted = [item for item in wanted if isinstance(item, str)] if isinstance(wanted, Sequence) else []
+        for position, other in enumerate(wanted):
+            if other not in known:
+                place = f"main_task.components[{index}].depends_on[{position}]"
+                mistakes[place] = f"no component is called {other!r}; {nearest(other, names)}"
+        graph[name] = [other for other in wanted if other in known]
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        chain = " -> ".join(repr(name) for name in reversed(error.args[1]))
+        mistakes["main_task.components"] = f"depend on each other in a circle: {chain}; drop one depends_on"
+    return mistakes
