@@ -248,7 +248,7 @@ def _relations(data: Mapping[str, Any], mode: str) -> dict[str, str]:
         mistakes["main_task.level"] = "stands beside components; keep one: level derives the sections"
     if main.get("level") in ("file", "module") and not main.get("root") and not data.get("base"):
         mistakes["main_task.root"] = f"level {main['level']!r} needs a directory to cut up; set root or base"
-    if "suite" in main and main.get("level") != "test":
+    if main.get("suite") is not None and main.get("level") != "test":
         mistakes["main_task.suite"] = "is for level 'test'; set main_task.level to 'test'"
     output = data.get("merged_output")
     if isinstance(output, Mapping) and len([key for key, value in output.items() if value]) != 1:

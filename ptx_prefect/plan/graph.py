@@ -1,0 +1,86 @@
+"""The dependency graph of the sections. The only module that imports networkx."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the graph says: waves, the longest path by ``seconds`` and its length."""
+
+    waves: tuple[tuple[str, ...], ...]
+    critical_path: tuple[str, ...]
+    critical_path_s: float
+
+
+def shape_of(after: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> Shape:
+    """Waves, in plan order within each, and the critical path. ``after`` has no cycle."""
+    graph = _graph(after)
+    rank = {name: index for index, name in enumerate(after)}
+    waves = tuple(tuple(sorted(wave, key=rank.__getitem__)) for wave in nx.topological_generations(graph))
+    path, length = _longest_path(graph, seconds)
+    return Shape(waves, path, length)
+
+
+def cycles_of(after: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The strongly connected groups of more than one section (or with a self-edge), each as a chain a -> b -> a."""
+    graph = _graph(after)
+    chains = []
+    for group in nx.strongly_connected_components(graph):
+        if len(group) > 1 or any(graph.has_edge(name, name) for name in group):
+            cycle = nx.find_cycle(graph.subgraph(group))
+            chains.append((*(edge[0] for edge in cycle), cycle[0][0]))
+    return tuple(sorted(chains))
+
+
+def components_of(after: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The strongly connected groups, prerequisites first; names within a group in the order of ``after``."""
+    graph = _graph(after)
+    rank = {name: index for index, name in enumerate(after)}
+    condensed = nx.condensation(graph)
+    order = nx.lexicographical_topological_sort(
+        condensed, key=lambda node: min(rank[name] for name in condensed.nodes[node]["members"])
+    )
+    return tuple(tuple(sorted(condensed.nodes[node]["members"], key=rank.__getitem__)) for node in order)
+
+
+def topological_order(after: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Prerequisites first, otherwise as given."""
+    rank = {name: index for index, name in enumerate(after)}
+    return tuple(nx.lexicographical_topological_sort(_graph(after), key=rank.__getitem__))
+
+
+def reachable_from(after: Mapping[str, Sequence[str]], names: Sequence[str]) -> frozenset[str]:
+    """Everything that hangs on one of ``names``, they included."""
+    graph = _graph(after)
+    return frozenset(names).union(*(nx.descendants(graph, name) for name in names))
+
+
+def _graph(after: Mapping[str, Sequence[str]]) -> nx.DiGraph[str]:
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(after)
+    graph.add_edges_from((source, target) for target, sources in after.items() for source in sources)
+    return graph
+
+
+def _longest_path(graph: nx.DiGraph[str], seconds: Mapping[str, float]) -> tuple[tuple[str, ...], float]:
+    # networkx weighs edges; ours are the nodes, so the path is found here in one pass.
+    best: dict[str, float] = {}
+    before: dict[str, str | None] = {}
+    for name in nx.topological_sort(graph):
+        previous = max(graph.predecessors(name), key=lambda item: best[item], default=None)
+        before[name] = previous
+        best[name] = seconds.get(name, 0.0) + (best[previous] if previous is not None else 0.0)
+    if not best:
+        return (), 0.0
+    last: str | None = max(best, key=lambda item: best[item])
+    length = best[last] if last is not None else 0.0
+    path: list[str] = []
+    while last is not None:
+        path.append(last)
+        last = before[last]
+    return tuple(reversed(path)), length
