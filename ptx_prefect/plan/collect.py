@@ -1,0 +1,146 @@
+"""What tests a pytest suite has: collected once, then remembered until a file of the suite changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.errors import PlanError
+
+COLLECT_TIMEOUT_S = 300
+_MAX_FILES = 50_000
+_CONFIG_NAMES = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The tests in collection order: (node id, file, tied to its file by a wide fixture).
+
+    ``rootdir`` is what node ids are relative to; ``digest`` is the identity of all files that collecting can depend on.
+    """
+
+    rootdir: str
+    tests: tuple[tuple[str, str, bool], ...]
+    digest: str
+    is_remembered: bool
+
+
+def collect_tests(args: Sequence[str], *, workdir: Path, python: str | None, state_dir: Path) -> Collected:
+    """Collect the suite, or read what was collected before where no file below it has changed.
+
+    Raises:
+        PlanError: pytest is missing, cannot collect, or finds no test.
+    """
+    python = python or sys.executable
+    key = hashlib.sha256(json.dumps([list(args), str(workdir.resolve()), python]).encode()).hexdigest()[:32]
+    cache = state_dir / "collected" / f"{key}.json"
+    remembered = _remembered(cache)
+    if remembered is not None:
+        return remembered
+    data = _collect(args, workdir=workdir, python=python)
+    tests = tuple((str(nodeid), str(path), bool(bound)) for nodeid, path, bound in data["tests"])
+    if not tests:
+        raise PlanError(
+            f"pytest collected no test from {' '.join(args) or 'the default'!r} in {str(workdir)!r}; check suite.args"
+        )
+    roots = _roots(data, tests)
+    digest = _digest_of_tree(roots, Path(data["rootdir"]))
+    found = Collected(_rootdir(data["rootdir"], tests), tests, digest, is_remembered=False)
+    if digest:
+        _remember(cache, found, roots)
+    return found
+
+
+def _collect(args: Sequence[str], *, workdir: Path, python: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="ptx-collect-") as scratch:
+        out = Path(scratch) / "tests.json"
+        plugin = Path(__file__).with_name("collect_plugin.py")
+        (Path(scratch) / "ptx_collect_plugin.py").write_bytes(plugin.read_bytes())
+        path = os.pathsep.join(filter(None, [scratch, os.environ.get("PYTHONPATH", "")]))
+        env = {**os.environ, "PYTHONPATH": path, "PTX_COLLECT_OUT": str(out)}
+        options = ["-p", "ptx_collect_plugin", "-p", "no:cacheprovider", "--collect-only", "-qq", "--no-header"]
+        command = [python, "-m", "pytest", *options, *args]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=workdir,
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=COLLECT_TIMEOUT_S,
+                stdin=subprocess.DEVNULL,
+                check=False,
+                errors="replace",
+            )
+        except FileNotFoundError as error:
+            raise PlanError(f"suite.python {python!r} does not exist") from error
+        except subprocess.TimeoutExpired as error:
+            raise PlanError(f"collecting {' '.join(args)!r} took more than {COLLECT_TIMEOUT_S} s") from error
+        if done.returncode not in (0, 5) or not out.exists():
+            tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+            raise PlanError(f"pytest cannot collect {' '.join(args)!r} (exit {done.returncode}):\n{tail}")
+        data: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        return data
+
+
+def _rootdir(rootdir: str, tests: Sequence[tuple[str, str, bool]]) -> str:
+    """Where node ids start. An installed package (``--pyargs``) lies outside pytest's rootdir: there it is the
+    directory that the ids lead from, so that a section given single files names its tests as a whole run does."""
+    nodeid, path, _ = tests[0]
+    relative = nodeid.split("::", 1)[0]
+    return path[: -len(relative) - 1] if path.endswith(os.sep + relative) else rootdir
+
+
+def _roots(data: dict[str, Any], tests: Sequence[tuple[str, str, bool]]) -> list[str]:
+    """The directories that decide what is collected: the arguments' own, and what all test files share."""
+    shared = os.path.commonpath([os.path.dirname(path) for _, path, _ in tests])  # noqa: PTH120 - on strings, thousands
+    named = [root if Path(root).is_dir() else str(Path(root).parent) for root in data["roots"]]
+    outer = sorted({shared, *named})
+    return [root for root in outer if not any(root != other and root.startswith(other + os.sep) for other in outer)]
+
+
+def _digest_of_tree(roots: Sequence[str], rootdir: Path) -> str:
+    """One digest of every Python and configuration file below ``roots``; empty where there are too many."""
+    files = [rootdir / name for name in _CONFIG_NAMES if (rootdir / name).is_file()]
+    for root in roots:
+        for folder, folders, names in os.walk(root):
+            folders[:] = [
+                name for name in folders if not name.startswith(".") and name not in ("__pycache__", "node_modules")
+            ]
+            files += [Path(folder, name) for name in names if name.endswith((".py", ".ini", ".toml", ".cfg"))]
+            if len(files) > _MAX_FILES:
+                return ""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in sorted(files):
+        digest.update(str(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _remembered(cache: Path) -> Collected | None:
+    try:
+        data = json.loads(cache.read_text(encoding="utf-8"))
+        if _digest_of_tree(data["roots"], Path(data["rootdir"])) != data["digest"]:
+            return None
+        tests = tuple((str(nodeid), str(path), bool(bound)) for nodeid, path, bound in data["tests"])
+        return Collected(str(data["rootdir"]), tests, str(data["digest"]), is_remembered=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(cache: Path, found: Collected, roots: Sequence[str]) -> None:
+    data = {"roots": list(roots), "rootdir": found.rootdir, "digest": found.digest, "tests": found.tests}
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile("w", dir=cache.parent, delete=False, encoding="utf-8") as stream:
+            json.dump(data, stream)
+        Path(stream.name).replace(cache)
+    except OSError:
+        return  # Nothing to remember with: the next run collects again.

@@ -1,0 +1,30 @@
+"""A pytest plugin that writes what was collected as JSON. Stands alone: it is loaded into the suite's interpreter.
+
+Usage: ``PTX_COLLECT_OUT=file python -m pytest -p collect_plugin --collect-only ...`` with this directory importable.
+"""
+
+import json
+import os
+from typing import Any
+
+
+def pytest_collection_finish(session: Any) -> None:
+    rows = []
+    for item in session.items:
+        rows.append([item.nodeid, str(item.path), _is_bound(item)])
+    roots = [str(path) for path in getattr(session, "_initialpaths", ())]
+    data = {"rootdir": str(session.config.rootpath), "roots": roots, "tests": rows}
+    with open(os.environ["PTX_COLLECT_OUT"], "w", encoding="utf-8") as stream:  # noqa: PTH123 - any interpreter
+        json.dump(data, stream)
+
+
+def _is_bound(item: Any) -> bool:
+    """Whether a fixture wider than a class ties the test to the rest of its file."""
+    info = getattr(item, "_fixtureinfo", None)
+    for definitions in getattr(info, "name2fixturedefs", {}).values():
+        for definition in definitions:
+            wide = str(getattr(definition, "scope", "function")) in ("module", "package", "session")
+            home = getattr(definition.func, "__module__", "") or ""
+            if wide and not home.startswith("_pytest"):
+                return True
+    return False

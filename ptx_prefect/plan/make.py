@@ -1,0 +1,203 @@
+"""From a task to a plan, without running anything but the collection of tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.errors import SpecError
+from ptx_prefect.plan.collect import collect_tests
+from ptx_prefect.plan.durations import Durations
+from ptx_prefect.plan.graph import shape_of, topological_order
+from ptx_prefect.plan.plan import Edge, Plan, Section
+from ptx_prefect.plan.price import makespans
+from ptx_prefect.plan.suite import cut_suite
+from ptx_prefect.run.simulate import lower_bound, simulate
+from ptx_prefect.settings import Settings
+from ptx_prefect.spec import Component, SectioningSpec, Suite, WorkerRef
+
+LEVEL_CAPS = {"file": 10, "module": 5, "test": 8}
+"""How many sections of a level run at once, by the specification."""
+DEFAULT_ESTIMATE_S = 1.0
+SECTIONS_SCOPE = "sections"
+"""Scope of the duration history of sections; a suite's tests have a scope of their own."""
+
+
+def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> Plan:
+    """The plan of a sectioning task.
+
+    Raises:
+        SpecError: sections that no worker can do; every one of them at once.
+        PlanError: nothing can be planned (no tests, a derived cycle that must not be merged).
+    """
+    notes: list[str] = []
+    if spec.main_task.level == "test":
+        sections = _from_suite(spec, settings, state_dir, notes)
+        edges: tuple[Edge, ...] = ()
+    elif spec.main_task.components:
+        sections, edges = _from_components(spec, settings, state_dir)
+    else:
+        raise SpecError(
+            {"main_task": "has neither components nor a level; write components, or derive them with level 'test'"}
+        )
+    return finish_plan(spec, sections, edges, settings, level=spec.main_task.level or "components", notes=notes)
+
+
+def finish_plan(
+    spec: SectioningSpec,
+    sections: Sequence[Section],
+    edges: Sequence[Edge],
+    settings: Settings,
+    *,
+    level: str,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """Order, shape and price of sections whose dependencies are known and free of cycles."""
+    by_name = {section.name: section for section in sections}
+    order = topological_order({section.name: section.depends_on for section in sections})
+    ordered = tuple(by_name[name] for name in order)
+    after = {section.name: section.depends_on for section in ordered}
+    seconds = {section.name: section.estimate_s for section in ordered}
+    shape = shape_of(after, seconds)
+    workers = pool_size(spec, settings, level=level, widest=max((len(wave) for wave in shape.waves), default=1))
+    return Plan(
+        task_id=spec.task_id,
+        level=level,
+        sections=ordered,
+        edges=tuple(edges),
+        waves=shape.waves,
+        critical_path=shape.critical_path,
+        critical_path_s=shape.critical_path_s,
+        workers=workers,
+        predicted_makespan_s=simulate(after, seconds, workers=workers).makespan_s,
+        sequential_s=sum(seconds.values()),
+        bound_s=lower_bound(after, seconds, workers=workers),
+        makespans=makespans(after, seconds),
+        notes=tuple(notes),
+    )
+
+
+def pool_size(spec: SectioningSpec, settings: Settings, *, level: str, widest: int) -> int:
+    """How many sections run at once at the start: the hint, else the default, within limits and level cap.
+
+    A suite's sections keep a core busy each, so they start with one worker a core.
+    """
+    parallelism = settings.parallelism
+    wanted = spec.parallelism_hint
+    if wanted is None:
+        wanted = (os.cpu_count() or 1) if level == "test" else parallelism.default_workers
+    cap = min(parallelism.max_workers, LEVEL_CAPS.get(level, parallelism.max_workers))
+    # A plan narrower than the minimum needs no worker that would never have work.
+    return max(min(parallelism.min_workers, cap), min(wanted, cap, max(widest, 1)))
+
+
+def worker_of(reference: WorkerRef | None) -> tuple[str, dict[str, Any]] | None:
+    """A worker reference as (kind, configuration)."""
+    if reference is None:
+        return None
+    if isinstance(reference, str):
+        return reference, {}
+    return str(reference.get("kind", "")), {key: value for key, value in reference.items() if key != "kind"}
+
+
+def _from_components(
+    spec: SectioningSpec, settings: Settings, state_dir: Path
+) -> tuple[tuple[Section, ...], tuple[Edge, ...]]:
+    learned = Durations(state_dir).estimates(SECTIONS_SCOPE)
+    sections: list[Section] = []
+    mistakes: dict[str, str] = {}
+    for index, row in enumerate(spec.main_task.components):
+        component = Component(name=row, description=row) if isinstance(row, str) else row
+        found = worker_of(component.worker) or worker_of(spec.worker) or worker_of(settings.default_worker)
+        if found is None or not found[0]:
+            mistakes[f"main_task.components[{index}]"] = _NO_WORKER.format(component.name)
+            continue
+        sections.append(_section(component, found, spec, settings, learned))
+    if mistakes:
+        raise SpecError(mistakes)
+    edges = tuple(Edge(other, section.name, "declared") for section in sections for other in section.depends_on)
+    return tuple(sections), edges
+
+
+_NO_WORKER = (
+    "no worker can do {!r}: name one here (worker), for all (the task's worker), or in the settings (default_worker);"
+    ' for example {{"kind": "command", "argv": ["make", "x"]}}'
+)
+
+
+def _section(
+    component: Component,
+    worker: tuple[str, dict[str, Any]],
+    spec: SectioningSpec,
+    settings: Settings,
+    learned: Mapping[str, float],
+) -> Section:
+    kind, config = worker
+    identity = f"{kind}:{component.name}"
+    estimate, source = DEFAULT_ESTIMATE_S, "default"
+    if identity in learned:
+        estimate, source = learned[identity], "history"
+    if component.estimate_seconds is not None:
+        estimate, source = component.estimate_seconds, "spec"
+    return Section(
+        name=component.name,
+        description=component.description or component.name,
+        worker=kind,
+        config=config,
+        depends_on=component.depends_on,
+        timeout_s=deadline_of(component.timeout_seconds, spec, settings),
+        estimate_s=estimate,
+        estimate_from=source,
+        reads=component.reads,
+        writes=component.writes,
+        identity=identity,
+    )
+
+
+def deadline_of(own_s: float | None, spec: SectioningSpec, settings: Settings) -> float:
+    """A section's deadline in seconds: its own, the task's, the default; never above the settings' maximum."""
+    wanted = own_s or spec.timeout_seconds or settings.timeouts.default_task
+    return min(wanted, settings.timeouts.max_task)
+
+
+def _from_suite(spec: SectioningSpec, settings: Settings, state_dir: Path, notes: list[str]) -> tuple[Section, ...]:
+    suite = spec.main_task.suite or Suite()
+    workdir = Path(spec.workdir)
+    collected = collect_tests(suite.args, workdir=workdir, python=suite.python, state_dir=state_dir)
+    scope = suite_scope(suite)
+    learned = Durations(state_dir).estimates(scope)
+    workers = pool_size(spec, settings, level="test", widest=LEVEL_CAPS["test"])
+    shares = cut_suite(collected, learned=learned, workers=workers)
+    known = "durations of earlier runs" if learned else "counts: no earlier run is known"
+    remembered = ", collection remembered" if collected.is_remembered else ""
+    notes.append(f"{len(collected.tests)} tests in {len(shares)} sections, balanced by {known}{remembered}")
+    base = Component(name="suite", description=spec.main_task.description)
+    blank = _section(base, ("pytest", {}), spec, settings, {})
+    width = len(str(len(shares)))
+    return tuple(
+        replace(
+            blank,
+            name=f"tests-{index:0{width}d}",
+            description=f"{share.tests} tests of {share.files} files",
+            config={
+                "tests": list(share.selection),
+                "rootdir": collected.rootdir,
+                "coverage": suite.coverage,
+                "source": list(suite.source),
+                **({"python": suite.python} if suite.python else {}),
+            },
+            estimate_s=share.estimate_s,
+            estimate_from="history" if learned else "counts",
+            identity="",
+            items=share.tests,
+        )
+        for index, share in enumerate(shares, start=1)
+    )
+
+
+def suite_scope(suite: Suite) -> str:
+    """The scope that a suite's test durations are remembered under."""
+    return "tests:" + " ".join(suite.args)

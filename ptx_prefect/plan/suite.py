@@ -1,0 +1,136 @@
+"""A pytest suite cut into balanced sections: longest first, by what earlier runs took."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ptx_prefect.plan.collect import Collected
+
+SECTIONS_CAP = 8
+"""The specification's cap of test level."""
+SECTION_START_S = 1.2
+"""Fixed cost of a section: interpreter, imports, collection of its files. An estimate; see benchmarks/test_suite.py."""
+UNKNOWN_TEST_S = 0.02
+"""A test never seen before, where none of its file's tests were seen either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One section's tests. ``selection`` is what pytest is given: whole files, or node ids where a file is cut."""
+
+    selection: tuple[str, ...]
+    tests: int
+    estimate_s: float
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What is never torn apart: a file, or a class or function of a file that was cut."""
+
+    selection: tuple[str, ...]
+    file: str
+    tests: int
+    seconds: float
+
+
+def cut_suite(
+    collected: Collected, *, learned: Mapping[str, float], workers: int, cap: int = SECTIONS_CAP
+) -> tuple[Share, ...]:
+    """At most ``cap`` shares that end at about the same time on ``workers`` workers, the longest first.
+
+    ``learned`` holds seconds by :func:`key_of_test`; where it is empty, tests count alike.
+    """
+    seconds = _seconds(collected, learned)
+    units = _units(collected, seconds, workers)
+    count = max(1, min(cap, len(units), _best_count(units, workers, cap)))
+    bins = _longest_first(units, count)
+    shares = [_share(units_of_bin) for units_of_bin in bins if units_of_bin]
+    return tuple(sorted(shares, key=lambda share: (-share.estimate_s, share.selection)))
+
+
+def key_of_test(nodeid: str) -> str:
+    """A test's name as JUnit files spell it: ``"pkg.test_file.Class::test[param]"``. Durations are remembered by it."""
+    address, bracket, parameters = nodeid.partition("[")
+    names = address.split("::")
+    names[0] = names[0].replace("/", ".").removesuffix(".py")
+    return f"{'.'.join(names[:-1])}::{names[-1]}{bracket}{parameters}"
+
+
+def _seconds(collected: Collected, learned: Mapping[str, float]) -> dict[str, float]:
+    by_file: dict[str, list[float]] = {}
+    for nodeid, file, _ in collected.tests:
+        if (key := key_of_test(nodeid)) in learned:
+            by_file.setdefault(file, []).append(learned[key])
+    means = {file: sum(values) / len(values) for file, values in by_file.items()}
+    return {
+        nodeid: learned.get(key_of_test(nodeid), means.get(file, UNKNOWN_TEST_S)) for nodeid, file, _ in collected.tests
+    }
+
+
+def _units(collected: Collected, seconds: Mapping[str, float], workers: int) -> list[_Unit]:
+    """Files; a file longer than a fair share of the work is cut below file level where its fixtures allow."""
+    files: dict[str, list[tuple[str, bool]]] = {}
+    for nodeid, file, is_bound in collected.tests:
+        files.setdefault(file, []).append((nodeid, is_bound))
+    fair_s = sum(seconds.values()) / (4 * workers)
+    units: list[_Unit] = []
+    for file, tests in files.items():
+        total = sum(seconds[nodeid] for nodeid, _ in tests)
+        if total > fair_s and len(tests) > 1 and not any(is_bound for _, is_bound in tests):
+            units += _groups(file, [nodeid for nodeid, _ in tests], seconds)
+        else:
+            units.append(_Unit((file,), file, len(tests), total))
+    return units
+
+
+def _groups(file: str, nodeids: Sequence[str], seconds: Mapping[str, float]) -> list[_Unit]:
+    """Classes whole (they share set-up), functions with all their parameters."""
+    groups: dict[str, list[str]] = {}
+    for nodeid in nodeids:
+        name = nodeid.partition("::")[2].split("::", 1)[0].split("[", 1)[0]
+        groups.setdefault(f"{file}::{name}", []).append(nodeid)
+    return [_Unit((name,), file, len(ids), sum(seconds[nodeid] for nodeid in ids)) for name, ids in groups.items()]
+
+
+def _best_count(units: Sequence[_Unit], workers: int, cap: int) -> int:
+    """The number of sections with the least predicted makespan; more sections forgive wrong estimates, but each
+    costs its start. A quarter of the largest share is what an estimate may be off by."""
+    best, best_s = 1, float("inf")
+    for count in sorted({1, *range(workers, cap + 1, max(1, min(workers, cap)))}):
+        loads = [
+            sum(unit.seconds for unit in group) + SECTION_START_S for group in _longest_first(units, count) if group
+        ]
+        makespan = _makespan(loads, workers) + 0.25 * max(loads) * (count > 0)
+        if makespan < best_s:
+            best, best_s = count, makespan
+    return best
+
+
+def _makespan(loads: Sequence[float], workers: int) -> float:
+    free = [0.0] * workers
+    for load in sorted(loads, reverse=True):
+        heapq.heapreplace(free, free[0] + load)
+    return max(free)
+
+
+def _longest_first(units: Sequence[_Unit], count: int) -> list[list[_Unit]]:
+    """Longest processing time first (Graham 1969): within 4/3 of the best balance."""
+    bins: list[list[_Unit]] = [[] for _ in range(count)]
+    heap = [(0.0, 0, index) for index in range(count)]
+    for unit in sorted(units, key=lambda unit: (-unit.seconds, unit.selection)):
+        load, tests, index = heapq.heappop(heap)
+        bins[index].append(unit)
+        heapq.heappush(heap, (load + unit.seconds, tests + unit.tests, index))
+    return bins
+
+
+def _share(units: Sequence[_Unit]) -> Share:
+    return Share(
+        selection=tuple(part for unit in sorted(units, key=lambda unit: unit.selection) for part in unit.selection),
+        tests=sum(unit.tests for unit in units),
+        estimate_s=sum(unit.seconds for unit in units) + SECTION_START_S,
+        files=len({unit.file for unit in units}),
+    )
