@@ -1,0 +1,53 @@
+"""N sides as a row of two-sided merges, in an order that does not depend on the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ptx_prefect.merge.markers import DEFAULT_SIZE
+from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
+from ptx_prefect.merge.text import Merger, merge_pair, merge_plain
+
+
+def merge_text(
+    base: bytes, sides: Sequence[bytes], *, path: str, names: Sequence[str], marker_size: int = DEFAULT_SIZE
+) -> FileMerge:
+    """Any text, by lines."""
+    return fold(base, sides, path=path, names=names, marker_size=marker_size, merger=merge_plain)
+
+
+def fold(
+    base: bytes,
+    sides: Sequence[bytes],
+    *,
+    path: str,
+    names: Sequence[str],
+    merger: Merger,
+    marker_size: int = DEFAULT_SIZE,
+) -> FileMerge:
+    """The sides merged one after the other against the base, sorted by content.
+
+    Sorting makes every permutation of the sides give the same bytes, conflicts included; the names go with their
+    sides. Two sides keep the given order for the markers when they clash, as people expect of "ours" and "theirs".
+    """
+    rivals = sorted(zip(sides, names, strict=True))
+    content, name = rivals[0]
+    conflicts: tuple[Conflict, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
+    for side, side_name in rivals[1:]:
+        # Markers in the text are no Python (JSON, …): from the first conflict on, the rest folds in by lines.
+        step = merge_pair(
+            base,
+            content,
+            side,
+            path=path,
+            names=(name, side_name),
+            merger=merge_plain if conflicts else merger,
+            marker_size=marker_size + len(conflicts),
+        )
+        content, name = step.content, f"{name} + {side_name}"
+        conflicts, resolutions = conflicts + step.conflicts, resolutions + step.resolutions
+    if conflicts and len(sides) == 2 and rivals[0][0] != sides[0]:
+        pair = (names[0], names[1])
+        return merge_pair(base, sides[0], sides[1], path=path, names=pair, merger=merger, marker_size=marker_size)
+    return FileMerge(content, conflicts, resolutions)
