@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
-if TYPE_CHECKING:
-    from ptx_prefect.tree.changeset import Changeset
+from ptx_prefect.tree.changeset import Changeset
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +94,32 @@ class Cancelled:
 
 WorkerOutcome = Done | Failed | TimedOut | OverMemory | RateLimited | Cancelled
 Outcome = WorkerOutcome | Skipped
+
+
+def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
+    """Plain JSON, with the case's name under ``case``."""
+    data: dict[str, Any] = {"case": type(outcome).__name__}
+    for item in fields(outcome):
+        value = getattr(outcome, item.name)
+        if isinstance(value, Usage):
+            value = {part.name: getattr(value, part.name) for part in fields(value)}
+        elif isinstance(value, Changeset):
+            value = value.to_json()
+        data[item.name] = value
+    return data
+
+
+def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
+    """The mirror of :func:`outcome_to_json`."""
+    values = {key: value for key, value in data.items() if key != "case"}
+    if "usage" in values:
+        values["usage"] = Usage(**values["usage"])
+    if values.get("changeset") is not None:
+        values["changeset"] = Changeset.from_json(values["changeset"])
+    outcome: Outcome = _CASES[data["case"]](**values)
+    return outcome
+
+
+_CASES: Mapping[str, Any] = {
+    case.__name__: case for case in (Done, Failed, TimedOut, OverMemory, RateLimited, Skipped, Cancelled)
+}

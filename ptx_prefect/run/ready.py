@@ -61,8 +61,12 @@ class ReadyQueue:
         self._open -= dropped
         return tuple(sorted(dropped, key=lambda item: self._rank[item][1]))
 
+    def park(self, name: str) -> None:
+        """A running section waits before another attempt: it is neither running nor ready until :meth:`again`."""
+        self._running.discard(name)
+
     def again(self, name: str) -> None:
-        """A running section goes back to the ready ones (another attempt)."""
+        """A running or parked section goes back to the ready ones (another attempt)."""
         self._running.discard(name)
         self._push([name])
 
@@ -80,7 +84,7 @@ class ReadyQueue:
     @property
     def ready_count(self) -> int:
         """How many sections could start now."""
-        return len(self._heap)
+        return sum(1 for _, index in self._heap if self._names[index] in self._open)
 
     def _close(self, name: str) -> None:
         self._running.discard(name)
