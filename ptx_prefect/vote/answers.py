@@ -1,0 +1,211 @@
+"""Consensus between answers in words: which ones say the same, how many must, and when enough have been heard.
+
+Three forms of agreement, the strictest that all answers allow:
+
+- ``structured``: JSON (or a Python literal): equal values, whatever the order of keys, the layout or ``1`` for ``1.0``;
+- ``set``: lists of items: equal as sets; the consensus holds the items that most answers name;
+- ``text``: equal after normalising case, accents' encoding, punctuation at the ends, white space and numbers.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Form = Literal["text", "structured", "set"]
+
+_FENCE = re.compile(r"^\s*```[\w+-]*\n(.*?)\n?```\s*$", re.DOTALL)
+_ITEM = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+(.*\S)\s*$")
+_NUMBER = re.compile(r"(?<![\w.])([-+]?\d[\d,]*(?:\.\d+)?)(?![\w.]|,\d)")
+_LEAD = re.compile(r"^(?:(?:the |my )?(?:final )?(?:answer|result)(?: is)?|so|therefore)\s*[:,-]?\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """What the answers agree on.
+
+    Attributes:
+        answer: the winning answer as its first voter wrote it; for sets, the agreed items one a line; None without
+            any answer.
+        voters: who gave it, in the order heard.
+        share: the part of all voters that are behind it (0 to 1): works as a confidence.
+        groups: all answers by agreement, the largest group first.
+        tied: voters of other groups as large as the winning one.
+        heard: how many answers were read before it was settled.
+        reached: whether the quorum was met.
+        form: how the answers were compared.
+        items: for sets, each item's support as a share of the answers heard, best first.
+    """
+
+    answer: str | None
+    voters: tuple[str, ...]
+    share: float
+    groups: tuple[tuple[str, ...], ...]
+    tied: tuple[str, ...]
+    heard: int
+    reached: bool
+    form: Form
+    items: Mapping[str, float]
+
+
+def poll(
+    answers: Iterable[tuple[str, str]],
+    *,
+    expected: int | None = None,
+    quorum: float | None = None,
+    ahead_by: int | None = None,
+    form: Form | None = None,
+) -> Consensus:
+    """Hear answers (voter, text) one after the other and stop as soon as the rest cannot change the outcome.
+
+    Args:
+        answers: read lazily, so that answers that are not needed need not be made.
+        expected: how many answers may come; without it, stopping early takes ``ahead_by``.
+        quorum: the share of the voters (of ``expected``, else of those heard) that must agree.
+        ahead_by: stop when the leading answer has this many voices more than the next one.
+        form: compare in this form; by default, the strictest that the answers allow.
+    """
+    heard: list[tuple[str, str]] = []
+    for voter, text in answers:
+        heard.append((voter, text))
+        if _is_settled(
+            [len(group) for group in _groups(heard, form or _form_of(heard))], len(heard), expected, ahead_by
+        ):
+            break
+    return _consensus(heard, form or _form_of(heard), expected, quorum)
+
+
+def same_answer(one: str, other: str) -> bool:
+    """Whether two answers say the same in the strictest form that both allow."""
+    return len(_groups([("one", one), ("other", other)], _form_of([("", one), ("", other)]))) == 1
+
+
+def normalised(text: str) -> str:
+    """The text as it is compared: no fence, no "the answer is", one case, plain numbers, single spaces."""
+    fence = _FENCE.match(text)
+    text = unicodedata.normalize("NFKC", fence.group(1) if fence else text).casefold().strip()
+    text = _LEAD.sub("", text)
+    text = _NUMBER.sub(lambda found: _plain_number(found.group(1)), text)
+    text = re.sub(r"\s+", " ", text)
+    return text.strip(" \t.,;:!?*_`'\"“”‘’()[]")
+
+
+def structure_of(text: str) -> str | None:
+    """Canonical JSON of an answer that is a JSON or Python object, list or literal (not a bare word); else None."""
+    fence = _FENCE.match(text)
+    body = (fence.group(1) if fence else text).strip()
+    if not body[:1] or body[0] not in "{[(":
+        return None
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        try:
+            value = ast.literal_eval(body)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            return None
+    return _canonical(value)
+
+
+def items_of(text: str) -> frozenset[str] | None:
+    """The normalised items of an answer that is a list: bulleted or numbered lines, at least one; else None."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    found = [match.group(1) for line in lines if (match := _ITEM.match(line))]
+    if not found or len(found) < len(lines) - 1:  # one line may introduce the list
+        return None
+    return frozenset(normalised(item) for item in found)
+
+
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """The share of all items that both name (Jaccard); 1 for two empty sets."""
+    union = one | other
+    return len(one & other) / len(union) if union else 1.0
+
+
+def _form_of(heard: Sequence[tuple[str, str]]) -> Form:
+    texts = [text for _, text in heard]
+    if texts and all(structure_of(text) is not None for text in texts):
+        return "structured"
+    if texts and all(items_of(text) is not None for text in texts):
+        return "set"
+    return "text"
+
+
+def _groups(heard: Sequence[tuple[str, str]], form: Form) -> list[list[int]]:
+    """Places in ``heard`` by equal answers: the largest group first, equals in the order heard."""
+    groups: dict[object, list[int]] = {}
+    for place, (_, text) in enumerate(heard):
+        groups.setdefault(_key(text, form), []).append(place)
+    return sorted(groups.values(), key=lambda places: (-len(places), places[0]))
+
+
+def _key(text: str, form: Form) -> object:
+    if form == "structured":
+        return structure_of(text) or normalised(text)
+    if form == "set":
+        return items_of(text) or normalised(text)
+    return normalised(text)
+
+
+def _is_settled(sizes: Sequence[int], heard: int, expected: int | None, ahead_by: int | None) -> bool:
+    lead = sizes[0] - (sizes[1] if len(sizes) > 1 else 0)
+    if ahead_by is not None and lead >= ahead_by:
+        return True
+    return expected is not None and lead > expected - heard
+
+
+def _consensus(heard: Sequence[tuple[str, str]], form: Form, expected: int | None, quorum: float | None) -> Consensus:
+    groups = _groups(heard, form)
+    if not groups:
+        return Consensus(None, (), 0.0, (), (), 0, False, form, {})
+    named = tuple(tuple(heard[place][0] for place in places) for places in groups)
+    tied = tuple(voter for group in named[1:] if len(group) == len(named[0]) for voter in group)
+    answer, voters, items = heard[groups[0][0]][1], named[0], {}
+    if form == "set":
+        items = _support(heard)
+        answer = "\n".join(f"- {item}" for item, share in items.items() if share > 0.5) or answer
+    everyone = max(expected or 0, len(heard))
+    share = len(voters) / everyone
+    # Rounded up with care: 0.6 of 5 voters are 3, though 0.6 * 5 is 3.0000000000000004 in floats of another order.
+    needed = 0 if quorum is None else math.ceil(round(quorum * everyone, 9))
+    return Consensus(answer, voters, share, named, tied, len(heard), len(voters) >= needed, form, items)
+
+
+def _support(heard: Sequence[tuple[str, str]]) -> dict[str, float]:
+    sets = [items_of(text) or frozenset() for _, text in heard]
+    every = sorted(set().union(*sets))
+    counts = {item: sum(item in one for one in sets) / len(sets) for item in every}
+    return dict(sorted(counts.items(), key=lambda row: (-row[1], row[0])))
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, default=repr)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, (int, float)):
+        whole = isinstance(value, int) or (math.isfinite(value) and value.is_integer() and abs(value) < 2**53)
+        return int(value) if whole else float(f"{value:.6g}")
+    if isinstance(value, str):
+        return unicodedata.normalize("NFKC", value).strip()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted((_plain(inner) for inner in value), key=repr)
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return repr(value)
+
+
+def _plain_number(text: str) -> str:
+    bare = text.replace(",", "").lstrip("+")
+    if "." not in bare:
+        return bare
+    return bare.rstrip("0").rstrip(".")

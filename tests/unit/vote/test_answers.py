@@ -1,0 +1,128 @@
+"""Consensus between answers in words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ptx_prefect.vote.answers import items_of, normalised, overlap, poll, same_answer
+
+
+def heard(*texts):
+    return [(f"v{index}", text) for index, text in enumerate(texts)]
+
+
+class TestSameAnswer:
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("Paris.", "  the answer is paris"),
+            ("1,000.50", "1000.5"),
+            ("**42**", "Final answer: 42"),
+            ("Straße", "STRASSE"),
+            ('{"a": 1, "b": [1.0, 2]}', "```json\n{'b': [1, 2.0], 'a': 1.0}\n```"),
+            ("- red\n- blue", "1. Blue\n2. Red"),
+            ("Colours:\n* red\n* blue", "- blue\n- red"),
+        ],
+    )
+    def test_forms_of_one_answer_are_the_same(self, one, other):
+        assert same_answer(one, other)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("Paris", "Lyon"),
+            ("1.05", "10.5"),
+            ("-3", "3"),
+            ("[1, 2]", "[2, 1]"),
+            ('{"a": 1}', '{"a": true}'),
+            ("- red\n- blue", "- red"),
+            ("v1.2.0", "v1.20"),
+        ],
+    )
+    def test_different_answers_stay_apart(self, one, other):
+        assert not same_answer(one, other)
+
+    @given(st.text())
+    def test_normalising_is_total_and_settled_for_layout(self, text):
+        assert normalised(f"  {text.strip()}\n") == normalised(text.strip())
+
+    @settings(max_examples=30)
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+        )
+    )
+    def test_layout_of_json_does_not_matter(self, value):
+        wrapped = {"value": value}
+
+        assert same_answer(json.dumps(wrapped), json.dumps(wrapped, indent=3, ensure_ascii=False))
+
+
+class TestPoll:
+    def test_the_largest_group_wins(self):
+        result = poll(heard("Paris", "Lyon", "paris.", "Nice", "PARIS"))
+
+        assert result.answer == "Paris"
+        assert result.voters == ("v0", "v2", "v4")
+        assert result.share == 0.6
+        assert result.tied == ()
+
+    def test_equal_groups_are_a_tie(self):
+        assert poll(heard("a", "b", "c", "a", "b")).tied == ("v1", "v4")
+
+    @pytest.mark.parametrize(("quorum", "reached"), [(0.6, True), (0.61, False), (None, True)])
+    def test_the_quorum_counts_all_that_were_expected(self, quorum, reached):
+        assert poll(heard("a", "a", "a", "b", "c"), expected=5, quorum=quorum).reached is reached
+
+    def test_answers_that_cannot_change_the_outcome_are_not_asked_for(self):
+        asked = []
+
+        def ask():
+            for row in heard("a", "a", "b", "a", "b"):
+                asked.append(row)
+                yield row
+
+        result = poll(ask(), expected=5)
+
+        assert len(asked) == result.heard == 4
+        assert result.voters == ("v0", "v1", "v3")
+
+    def test_a_lead_of_k_is_enough(self):
+        result = poll(heard("b", "a", "a", "a", "b", "b", "b", "b"), ahead_by=2)
+
+        assert (result.answer, result.heard) == ("a", 4)
+
+    @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=9))
+    def test_stopping_early_never_changes_the_winner(self, texts):
+        full = poll(heard(*texts))
+        early = poll(heard(*texts), expected=len(texts))
+
+        assert full.tied or early.answer == full.answer
+
+    def test_sets_are_joined_by_the_majority_of_each_item(self):
+        result = poll(heard("- a\n- b", "- a\n- c", "- b\n- a", "- d"))
+
+        assert result.form == "set"
+        assert result.items == {"a": 0.75, "b": 0.5, "c": 0.25, "d": 0.25}
+        assert result.answer == "- a"
+        assert result.voters == ("v0", "v2")
+
+    def test_no_answers_give_no_winner(self):
+        result = poll([])
+
+        assert result.answer is None
+        assert not result.reached
+
+
+def test_overlap_of_sets_is_the_shared_part():
+    one, other = items_of("- a\n- b"), items_of("- b\n- c")
+
+    assert one is not None
+    assert other is not None
+    assert overlap(one, other) == pytest.approx(1 / 3)
+    assert overlap(frozenset(), frozenset()) == 1
+    assert items_of("just prose\nof two lines") is None

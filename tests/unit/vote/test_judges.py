@@ -1,0 +1,106 @@
+"""Judges' scores, comparisons and ballots."""
+
+from __future__ import annotations
+
+import pytest
+
+from ptx_prefect.errors import VoteError
+from ptx_prefect.vote.judges import (
+    Comparison,
+    Judgement,
+    ballots_from_comparisons,
+    both_orders,
+    combine_judgements,
+    fair_comparisons,
+    judge_instruction,
+    judgements_from,
+)
+from ptx_prefect.vote.rules import borda
+
+
+def judged(**judges):
+    return [
+        Judgement(judge, candidate, "clarity", score)
+        for judge, row in judges.items()
+        for candidate, score in row.items()
+    ]
+
+
+def test_one_judge_cannot_decide():
+    result = combine_judgements(judged(x={"a": 6, "b": 5}, y={"a": 7, "b": 5}, bribed={"a": 0, "b": 10}))
+
+    assert {score.candidate: score.value for score in result.scores} == {"a": 6, "b": 5}
+    assert {score.source for score in result.scores} == {"judged"}
+
+
+def test_bounds_are_the_medians_without_any_one_judge():
+    score = combine_judgements(judged(x={"a": 2}, y={"a": 4}, z={"a": 9})).scores[0]
+
+    assert (score.low, score.value, score.high) == (3, 4, 6.5)
+
+
+def test_a_judge_who_skips_a_candidate_is_left_out_and_named():
+    result = combine_judgements(judged(x={"a": 6, "b": 5}, lazy={"a": 10}))
+
+    assert {score.candidate: score.value for score in result.scores} == {"a": 6, "b": 5}
+    assert "'lazy'" in result.notes[0]
+
+
+def test_ballots_and_approvals_follow_each_judges_mean():
+    result = combine_judgements(judged(x={"a": 8, "b": 5, "c": 8}, y={"a": 3, "b": 9, "c": 1}))
+
+    assert result.ballots == {"x": (("a", "c"), ("b",)), "y": (("b",), ("a",), ("c",))}
+    assert result.approvals == {"x": ("a", "c"), "y": ("b",)}
+
+
+def test_a_score_outside_the_scale_is_refused():
+    with pytest.raises(VoteError, match="0 to 10"):
+        combine_judgements([Judgement("x", "a", "clarity", 11)])
+
+
+def test_a_preference_that_does_not_survive_the_swap_is_none():
+    first_is_best = [Comparison("biased", one, other, one) for one, other in both_orders(["a", "b"])]
+    honest = [Comparison("honest", one, other, "b") for one, other in both_orders(["a", "b"])]
+    once = [Comparison("once", "a", "b", "a")]
+    fair = fair_comparisons([*first_is_best, *honest, *once])
+
+    assert fair == {("biased", "a", "b"): None, ("honest", "a", "b"): "b"}
+
+
+def test_comparisons_make_ballots():
+    names = ["a", "b", "c"]
+    rows = [Comparison("x", one, other, min(one, other)) for one, other in both_orders(names)]
+    ballots = ballots_from_comparisons(rows, names)
+
+    assert ballots == {"x": (("a",), ("b",), ("c",))}
+    assert borda(ballots, names).order == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"clarity": 7, "depth": 3},
+        {"scores": {"clarity": 7, "depth": 3.0}},
+        'I looked at {it}.\n```json\n{"clarity": 7, "depth": 3}\n```',
+    ],
+)
+def test_scores_are_found_in_what_a_worker_returns(answer):
+    found = judgements_from(answer, judge="x", candidate="a", criteria=["clarity", "depth"])
+
+    assert [(one.criterion, one.score) for one in found] == [("clarity", 7.0), ("depth", 3.0)]
+
+
+@pytest.mark.parametrize(
+    "answer", ["fine work!", {"clarity": 7}, {"clarity": 7, "depth": "high"}, {"clarity": 70, "depth": 1}]
+)
+def test_an_answer_without_whole_scores_is_refused_naming_the_judge(answer):
+    with pytest.raises(VoteError, match="judge 'x'"):
+        judgements_from(answer, judge="x", candidate="a", criteria=["clarity", "depth"])
+
+
+def test_the_instruction_names_every_criterion_and_shows_one_candidate():
+    text = judge_instruction(["clarity", "depth"], "Sort a list.")
+
+    assert '"clarity"' in text
+    assert '"depth"' in text
+    assert "one answer" in text
