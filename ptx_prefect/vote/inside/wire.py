@@ -1,0 +1,233 @@
+"""Values as JSON trees: written by the candidate's process, read by ours. Never pickles.
+
+A tree is ``null``, a boolean, a number below 2**53, a string, or a list whose first item names the kind.
+Comparing happens only on what `decode` rebuilds from builtin types, so a candidate's own ``__eq__`` has no say.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import fractions
+import types
+from collections import deque
+from collections.abc import Callable, Iterator
+
+Tree = None | bool | int | str | list["Tree"]
+
+MAX_DEPTH = 100
+MAX_NODES = 300_000
+MAX_DRAINED = 2_000
+_EXACT_INT = 2**53
+_ITERATORS = (types.GeneratorType, map, filter, zip, enumerate, reversed)
+_TEMPORAL = (datetime.datetime, datetime.date, datetime.time)
+
+
+class TooLarge(Exception):
+    """A value that is too deep or too large to send."""
+
+
+class Opaque:
+    """Stands for a value that has no builtin form; equal to nothing but itself."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"<{self.text}>"
+
+
+class Drained:
+    """The items an iterator gave; equal to nothing, as an iterator is, until a test turns it into a list."""
+
+    def __init__(self, items: list[object]) -> None:
+        self.items = items
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self.items)
+
+    def __repr__(self) -> str:
+        return f"<iterator over {self.items!r}>"
+
+
+def encode(value: object) -> Tree:
+    """Turn any value into a tree.
+
+    Raises:
+        TooLarge: it is nested or sized beyond the limits (a value that contains itself is).
+    """
+    return _Encoder().tree(value, 0)
+
+
+class _Encoder:
+    def __init__(self) -> None:
+        self.nodes = 0
+
+    def tree(self, value: object, depth: int) -> Tree:
+        self.nodes += 1
+        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
+            raise TooLarge("value too deep or too large")
+        kind = type(value)
+        if value is None or kind is bool or kind is str:
+            return value  # type: ignore[return-value]  # narrowed by identity of the type
+        if issubclass(kind, enum.Enum) and not issubclass(kind, int | str):
+            return ["e", kind.__name__, str(value.name)]  # type: ignore[attr-defined]  # an Enum
+        for base, write in _WRITERS:
+            if issubclass(kind, base):
+                return write(self, value, depth + 1)
+        return self.odd(value, depth + 1)
+
+    def items(self, tag: str, values: Iterator[object], depth: int) -> Tree:
+        return [tag, *(self.tree(item, depth) for item in values)]
+
+    def odd(self, value: object, depth: int) -> Tree:
+        """Numpy values by what they hold, plain objects by their attributes, the rest by their type."""
+        kind = type(value)
+        if kind.__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
+            return ["n", self.tree(value.tolist(), depth)]
+        try:
+            attributes = object.__getattribute__(value, "__dict__")
+        except AttributeError:
+            return ["x", kind.__name__]
+        if type(attributes) is not dict or callable(value):
+            return ["x", kind.__name__]
+        return ["o", kind.__name__, self.tree(attributes, depth)]
+
+
+def _int(_: _Encoder, value: object, depth: int) -> Tree:
+    number = int.__int__(value)  # type: ignore[arg-type]  # an int subclass
+    return number if -_EXACT_INT < number < _EXACT_INT else ["i", hex(number)]
+
+
+def _dict(encoder: _Encoder, value: object, depth: int) -> Tree:
+    pairs = dict.items(value)  # type: ignore[arg-type]  # a dict subclass
+    return ["d", *([encoder.tree(key, depth), encoder.tree(item, depth)] for key, item in pairs)]
+
+
+def _drain(encoder: _Encoder, value: object, depth: int) -> Tree:
+    out: list[Tree] = ["g"]
+    for item in value:  # type: ignore[attr-defined]  # an iterator
+        out.append(encoder.tree(item, depth))
+        if len(out) > MAX_DRAINED:
+            raise TooLarge("iterator without end")
+    return out
+
+
+def _of(base: type, tag: str) -> tuple[type, Callable[[_Encoder, object, int], Tree]]:
+    # The base's own iterator: a subclass may lie about what it holds.
+    return base, lambda encoder, value, depth: encoder.items(tag, base.__iter__(value), depth)  # type: ignore[attr-defined]
+
+
+_WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[_Encoder, object, int], Tree]], ...] = (
+    (int, _int),
+    (float, lambda _, v, d: ["f", float.__repr__(v)]),  # type: ignore[arg-type]
+    (str, lambda _, v, d: str.__getitem__(v, slice(None))),  # type: ignore[arg-type]
+    _of(list, "l"),
+    _of(tuple, "t"),
+    (dict, _dict),
+    _of(set, "s"),
+    _of(frozenset, "z"),
+    (bytes, lambda _, v, d: ["b", bytes.hex(v)]),  # type: ignore[arg-type]
+    (bytearray, lambda _, v, d: ["y", bytearray.hex(v)]),  # type: ignore[arg-type]
+    (complex, lambda _, v, d: ["c", float.__repr__(v.real), float.__repr__(v.imag)]),  # type: ignore[attr-defined]
+    (range, lambda _, v, d: ["r", v.start, v.stop, v.step]),  # type: ignore[attr-defined]
+    _of(deque, "q"),
+    (decimal.Decimal, lambda _, v, d: ["D", decimal.Decimal.__str__(v)]),  # type: ignore[arg-type]
+    (fractions.Fraction, lambda e, v, d: ["F", _int(e, v.numerator, d), _int(e, v.denominator, d)]),  # type: ignore[attr-defined]
+    (datetime.timedelta, lambda _, v, d: ["T", "timedelta", v.days, v.seconds, v.microseconds]),  # type: ignore[attr-defined]
+    (_TEMPORAL, lambda _, v, d: ["T", type(v).__name__, v.isoformat()]),  # type: ignore[attr-defined]
+    (_ITERATORS, _drain),
+    *((type(view), _drain) for view in ({}.keys(), {}.values(), {}.items())),
+    *((type(iter(kind)), _drain) for kind in ([], (), {}, set(), "", range(0))),
+)
+
+
+def decode(tree: Tree) -> object:
+    """Rebuild a value from builtin types.
+
+    Raises:
+        ValueError: the tree is none that `encode` writes.
+    """
+    if not isinstance(tree, list):
+        return tree
+    try:
+        return _READERS[tree[0]](tree[1:])  # type: ignore[index]
+    except (KeyError, IndexError, TypeError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"not a value: {str(tree)[:80]!r}") from error
+
+
+def _pairs(items: list[Tree]) -> dict[object, object]:
+    return {decode(pair[0]): decode(pair[1]) for pair in items}  # type: ignore[index]
+
+
+def _temporal(items: list[Tree]) -> object:
+    name, *rest = items
+    if name == "timedelta":
+        return datetime.timedelta(*rest)  # type: ignore[arg-type]
+    for kind in _TEMPORAL:
+        if kind.__name__ == name:
+            return kind.fromisoformat(rest[0])  # type: ignore[arg-type]
+    return Opaque(str(name))
+
+
+_READERS: dict[str, Callable[[list[Tree]], object]] = {
+    "i": lambda items: int(items[0], 16),  # type: ignore[arg-type]
+    "f": lambda items: float(items[0]),  # type: ignore[arg-type]
+    "l": lambda items: [decode(item) for item in items],
+    "t": lambda items: tuple(decode(item) for item in items),
+    "d": _pairs,
+    "s": lambda items: {decode(item) for item in items},
+    "z": lambda items: frozenset(decode(item) for item in items),
+    "b": lambda items: bytes.fromhex(items[0]),  # type: ignore[arg-type]
+    "y": lambda items: bytearray.fromhex(items[0]),  # type: ignore[arg-type]
+    "c": lambda items: complex(float(items[0]), float(items[1])),  # type: ignore[arg-type]
+    "r": lambda items: range(items[0], items[1], items[2]),  # type: ignore[arg-type]
+    "q": lambda items: deque(decode(item) for item in items),
+    "D": lambda items: decimal.Decimal(items[0]),  # type: ignore[arg-type]
+    "F": lambda items: fractions.Fraction(decode(items[0]), decode(items[1])),  # type: ignore[call-overload]
+    "T": _temporal,
+    "n": lambda items: decode(items[0]),
+    "g": lambda items: Drained([decode(item) for item in items]),
+    "e": lambda items: Opaque(f"{items[0]}.{items[1]}"),
+    "o": lambda items: Opaque(f"{items[0]} object"),
+    "x": lambda items: Opaque(str(items[0])),
+}
+
+
+def key_of(tree: Tree) -> str:
+    """Text that is the same for values that count as the same behaviour.
+
+    Follows ``==``: 2 is 2.0, a list is no tuple, sets and dicts have no order; floats agree to 6 digits.
+    """
+    if isinstance(tree, list):
+        return _list_key(tree)
+    if isinstance(tree, bool):
+        return str(int(tree))
+    return "None" if tree is None else repr(tree)
+
+
+def _list_key(tree: list[Tree]) -> str:
+    tag, items = str(tree[0]), tree[1:]
+    if tag == "f":
+        return _float_key(float(items[0]))  # type: ignore[arg-type]
+    if tag == "i":
+        return str(items[0])
+    if tag in "sz":
+        return "s{" + ",".join(sorted(map(key_of, items))) + "}"
+    if tag == "d":
+        return "d{" + ",".join(sorted(f"{key_of(p[0])}:{key_of(p[1])}" for p in items)) + "}"  # type: ignore[index]
+    if tag == "n":
+        return key_of(items[0])
+    return f"{tag}(" + ",".join(map(key_of, items)) + ")"
+
+
+def _float_key(number: float) -> str:
+    if number != number or number in (float("inf"), float("-inf")):
+        return repr(number)
+    if number == int(number) and abs(number) < _EXACT_INT:
+        return str(int(number))
+    if abs(number) < 1e-9:
+        return "0"
+    rounded = float(f"{number:.6g}")
+    return str(int(rounded)) if rounded == int(rounded) and abs(rounded) < _EXACT_INT else repr(rounded)
