@@ -12,19 +12,24 @@ import enum
 import fractions
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-Tree = None | bool | int | str | list["Tree"]
+# A value under inspection has no static type, and neither has the tree that stands for it.
+Value = Any
+Tree = Any
 
 MAX_DEPTH = 100
 MAX_NODES = 300_000
 MAX_DRAINED = 2_000
 _EXACT_INT = 2**53
 _ITERATORS = (types.GeneratorType, map, filter, zip, enumerate, reversed)
+_EMPTY: tuple[Iterable[object], ...] = ({}.keys(), {}.values(), {}.items(), [], (), {}, set(), "", range(0))
+_VIEWS = (*map(type, _EMPTY[:3]), *(type(iter(empty)) for empty in _EMPTY[3:]))
 _TEMPORAL = (datetime.datetime, datetime.date, datetime.time)
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """A value that is too deep or too large to send."""
 
 
@@ -51,11 +56,11 @@ class Drained:
         return f"<iterator over {self.items!r}>"
 
 
-def encode(value: object) -> Tree:
+def encode(value: Value) -> Tree:
     """Turn any value into a tree.
 
     Raises:
-        TooLarge: it is nested or sized beyond the limits (a value that contains itself is).
+        TooLargeError: it is nested or sized beyond the limits (a value that contains itself is).
     """
     return _Encoder().tree(value, 0)
 
@@ -64,15 +69,15 @@ class _Encoder:
     def __init__(self) -> None:
         self.nodes = 0
 
-    def tree(self, value: object, depth: int) -> Tree:
+    def tree(self, value: Value, depth: int) -> Tree:
         self.nodes += 1
         if self.nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise TooLarge("value too deep or too large")
+            raise TooLargeError("value too deep or too large")
         kind = type(value)
         if value is None or kind is bool or kind is str:
-            return value  # type: ignore[return-value]  # narrowed by identity of the type
+            return value
         if issubclass(kind, enum.Enum) and not issubclass(kind, int | str):
-            return ["e", kind.__name__, str(value.name)]  # type: ignore[attr-defined]  # an Enum
+            return ["e", kind.__name__, str(value.name)]
         for base, write in _WRITERS:
             if issubclass(kind, base):
                 return write(self, value, depth + 1)
@@ -81,7 +86,7 @@ class _Encoder:
     def items(self, tag: str, values: Iterator[object], depth: int) -> Tree:
         return [tag, *(self.tree(item, depth) for item in values)]
 
-    def odd(self, value: object, depth: int) -> Tree:
+    def odd(self, value: Value, depth: int) -> Tree:
         """Numpy values by what they hold, plain objects by their attributes, the rest by their type."""
         kind = type(value)
         if kind.__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
@@ -95,55 +100,54 @@ class _Encoder:
         return ["o", kind.__name__, self.tree(attributes, depth)]
 
 
-def _int(_: _Encoder, value: object, depth: int) -> Tree:
-    number = int.__int__(value)  # type: ignore[arg-type]  # an int subclass
+def _int(_: _Encoder, value: Value, depth: int) -> Tree:
+    number = int.__int__(value)
     return number if -_EXACT_INT < number < _EXACT_INT else ["i", hex(number)]
 
 
-def _dict(encoder: _Encoder, value: object, depth: int) -> Tree:
-    pairs = dict.items(value)  # type: ignore[arg-type]  # a dict subclass
+def _dict(encoder: _Encoder, value: Value, depth: int) -> Tree:
+    pairs = dict.items(value)
     return ["d", *([encoder.tree(key, depth), encoder.tree(item, depth)] for key, item in pairs)]
 
 
-def _drain(encoder: _Encoder, value: object, depth: int) -> Tree:
+def _drain(encoder: _Encoder, value: Value, depth: int) -> Tree:
     out: list[Tree] = ["g"]
-    for item in value:  # type: ignore[attr-defined]  # an iterator
+    for item in value:
         out.append(encoder.tree(item, depth))
         if len(out) > MAX_DRAINED:
-            raise TooLarge("iterator without end")
+            raise TooLargeError("iterator without end")
     return out
 
 
-def _of(base: type, tag: str) -> tuple[type, Callable[[_Encoder, object, int], Tree]]:
+def _of(base: Any, tag: str) -> tuple[Any, Callable[[_Encoder, Value, int], Tree]]:
     # The base's own iterator: a subclass may lie about what it holds.
-    return base, lambda encoder, value, depth: encoder.items(tag, base.__iter__(value), depth)  # type: ignore[attr-defined]
+    return base, lambda encoder, value, depth: encoder.items(tag, base.__iter__(value), depth)
 
 
-_WRITERS: tuple[tuple[type | tuple[type, ...], Callable[[_Encoder, object, int], Tree]], ...] = (
+_WRITERS: tuple[tuple[Any, Callable[[_Encoder, Value, int], Tree]], ...] = (
     (int, _int),
-    (float, lambda _, v, d: ["f", float.__repr__(v)]),  # type: ignore[arg-type]
-    (str, lambda _, v, d: str.__getitem__(v, slice(None))),  # type: ignore[arg-type]
+    (float, lambda _, v, d: ["f", float.__repr__(v)]),
+    (str, lambda _, v, d: str.__getitem__(v, slice(None))),
     _of(list, "l"),
     _of(tuple, "t"),
     (dict, _dict),
     _of(set, "s"),
     _of(frozenset, "z"),
-    (bytes, lambda _, v, d: ["b", bytes.hex(v)]),  # type: ignore[arg-type]
-    (bytearray, lambda _, v, d: ["y", bytearray.hex(v)]),  # type: ignore[arg-type]
-    (complex, lambda _, v, d: ["c", float.__repr__(v.real), float.__repr__(v.imag)]),  # type: ignore[attr-defined]
-    (range, lambda _, v, d: ["r", v.start, v.stop, v.step]),  # type: ignore[attr-defined]
+    (bytes, lambda _, v, d: ["b", bytes.hex(v)]),
+    (bytearray, lambda _, v, d: ["y", bytearray.hex(v)]),
+    (complex, lambda _, v, d: ["c", float.__repr__(v.real), float.__repr__(v.imag)]),
+    (range, lambda _, v, d: ["r", v.start, v.stop, v.step]),
     _of(deque, "q"),
-    (decimal.Decimal, lambda _, v, d: ["D", decimal.Decimal.__str__(v)]),  # type: ignore[arg-type]
-    (fractions.Fraction, lambda e, v, d: ["F", _int(e, v.numerator, d), _int(e, v.denominator, d)]),  # type: ignore[attr-defined]
-    (datetime.timedelta, lambda _, v, d: ["T", "timedelta", v.days, v.seconds, v.microseconds]),  # type: ignore[attr-defined]
-    (_TEMPORAL, lambda _, v, d: ["T", type(v).__name__, v.isoformat()]),  # type: ignore[attr-defined]
+    (decimal.Decimal, lambda _, v, d: ["D", decimal.Decimal.__str__(v)]),
+    (fractions.Fraction, lambda e, v, d: ["F", _int(e, v.numerator, d), _int(e, v.denominator, d)]),
+    (datetime.timedelta, lambda _, v, d: ["T", "timedelta", v.days, v.seconds, v.microseconds]),
+    (_TEMPORAL, lambda _, v, d: ["T", type(v).__name__, v.isoformat()]),
     (_ITERATORS, _drain),
-    *((type(view), _drain) for view in ({}.keys(), {}.values(), {}.items())),
-    *((type(iter(kind)), _drain) for kind in ([], (), {}, set(), "", range(0))),
+    *((view, _drain) for view in _VIEWS),
 )
 
 
-def decode(tree: Tree) -> object:
+def decode(tree: Tree) -> Value:
     """Rebuild a value from builtin types.
 
     Raises:
@@ -152,40 +156,40 @@ def decode(tree: Tree) -> object:
     if not isinstance(tree, list):
         return tree
     try:
-        return _READERS[tree[0]](tree[1:])  # type: ignore[index]
+        return _READERS[tree[0]](tree[1:])
     except (KeyError, IndexError, TypeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"not a value: {str(tree)[:80]!r}") from error
 
 
 def _pairs(items: list[Tree]) -> dict[object, object]:
-    return {decode(pair[0]): decode(pair[1]) for pair in items}  # type: ignore[index]
+    return {decode(pair[0]): decode(pair[1]) for pair in items}
 
 
 def _temporal(items: list[Tree]) -> object:
     name, *rest = items
     if name == "timedelta":
-        return datetime.timedelta(*rest)  # type: ignore[arg-type]
+        return datetime.timedelta(*rest)
     for kind in _TEMPORAL:
         if kind.__name__ == name:
-            return kind.fromisoformat(rest[0])  # type: ignore[arg-type]
+            return kind.fromisoformat(rest[0])
     return Opaque(str(name))
 
 
 _READERS: dict[str, Callable[[list[Tree]], object]] = {
-    "i": lambda items: int(items[0], 16),  # type: ignore[arg-type]
-    "f": lambda items: float(items[0]),  # type: ignore[arg-type]
+    "i": lambda items: int(items[0], 16),
+    "f": lambda items: float(items[0]),
     "l": lambda items: [decode(item) for item in items],
     "t": lambda items: tuple(decode(item) for item in items),
     "d": _pairs,
     "s": lambda items: {decode(item) for item in items},
     "z": lambda items: frozenset(decode(item) for item in items),
-    "b": lambda items: bytes.fromhex(items[0]),  # type: ignore[arg-type]
-    "y": lambda items: bytearray.fromhex(items[0]),  # type: ignore[arg-type]
-    "c": lambda items: complex(float(items[0]), float(items[1])),  # type: ignore[arg-type]
-    "r": lambda items: range(items[0], items[1], items[2]),  # type: ignore[arg-type]
+    "b": lambda items: bytes.fromhex(items[0]),
+    "y": lambda items: bytearray.fromhex(items[0]),
+    "c": lambda items: complex(float(items[0]), float(items[1])),
+    "r": lambda items: range(items[0], items[1], items[2]),
     "q": lambda items: deque(decode(item) for item in items),
-    "D": lambda items: decimal.Decimal(items[0]),  # type: ignore[arg-type]
-    "F": lambda items: fractions.Fraction(decode(items[0]), decode(items[1])),  # type: ignore[call-overload]
+    "D": lambda items: decimal.Decimal(items[0]),
+    "F": lambda items: fractions.Fraction(decode(items[0]), decode(items[1])),
     "T": _temporal,
     "n": lambda items: decode(items[0]),
     "g": lambda items: Drained([decode(item) for item in items]),
@@ -210,13 +214,13 @@ def key_of(tree: Tree) -> str:
 def _list_key(tree: list[Tree]) -> str:
     tag, items = str(tree[0]), tree[1:]
     if tag == "f":
-        return _float_key(float(items[0]))  # type: ignore[arg-type]
+        return _float_key(float(items[0]))
     if tag == "i":
         return str(items[0])
     if tag in "sz":
         return "s{" + ",".join(sorted(map(key_of, items))) + "}"
     if tag == "d":
-        return "d{" + ",".join(sorted(f"{key_of(p[0])}:{key_of(p[1])}" for p in items)) + "}"  # type: ignore[index]
+        return "d{" + ",".join(sorted(f"{key_of(p[0])}:{key_of(p[1])}" for p in items)) + "}"
     if tag == "n":
         return key_of(items[0])
     return f"{tag}(" + ",".join(map(key_of, items)) + ")"

@@ -1,0 +1,192 @@
+"""A candidate's own process: load it, make the calls, stream what they gave. It knows no expected value."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import gc
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+from ptx_prefect.vote.inside.wire import TooLargeError, encode, key_of
+
+MODULE = "candidate"
+_MAX_FRAME = 4_000_000
+_Emit = Callable[[list[Any]], None]
+# Kept before any candidate may replace them.
+_dumps, _write, _arm = json.dumps, os.write, signal.setitimer
+_compile, _eval, _exec = builtins.compile, builtins.eval, builtins.exec
+
+
+class _ExpiredError(BaseException):
+    """The call's time is up. No Exception, so that fewer candidates catch it."""
+
+
+def run_job(job: dict[str, Any], pipe: int) -> None:
+    """Do one job and stream frames (JSON lines) into the pipe.
+
+    Frames: ``["loaded"]`` or ``["broken", why]``, then for each call ``[index, kind, tree or text]``,
+    or for a timing ``["rep", wall_s, thread_s, waits]`` and at last ``["keys", [key, ...]]``.
+    """
+
+    def emit(frame: list[Any]) -> None:
+        data = (_dumps(frame) + "\n").encode()
+        if len(data) > _MAX_FRAME:
+            data = (_dumps([frame[0], "error", "TooLarge"]) + "\n").encode()
+        while data:
+            data = data[_write(pipe, data) :]
+
+    random.seed(0)
+    namespace = _load(job, emit)
+    if namespace is None:
+        return
+    if job["mode"] == "time":
+        _time(job, namespace, emit)
+    else:
+        _call_all(job, namespace, emit)
+
+
+def _load(job: dict[str, Any], emit: _Emit) -> dict[str, Any] | None:
+    module = types.ModuleType(MODULE)
+    sys.modules[MODULE] = module
+    namespace: dict[str, Any] = module.__dict__
+
+    def load() -> Any:
+        for name, text in (("prelude", job["prelude"]), (MODULE, job["source"]), ("setup", job.get("setup", ""))):
+            _exec(_compile(text, f"<{name}>", "exec", 0, True), namespace)
+        if job["entry_point"] and job["entry_point"] not in namespace:
+            raise NameError(f"defines no {job['entry_point']!r}")
+        return "loaded"
+
+    kind, found = _limited(load, job["load_cpu_s"], job["load_wall_s"])
+    if kind == "value":
+        emit(["loaded"])
+        return namespace
+    emit(["broken", "did not finish loading in time" if kind == "timeout" else found])
+    return None
+
+
+def _call_all(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
+    expired = 0
+    for index, call in enumerate(job["calls"]):
+        if index < job["start"]:
+            continue
+        kind, found = _limited(_maker(call, namespace), job["call_cpu_s"], job["call_wall_s"])
+        if kind == "error":
+            found = found.partition(":")[0]
+        emit([index, kind, found])
+        expired += kind == "timeout"
+        if expired >= job["max_timeouts"] or found == "wall":
+            return
+
+
+def _maker(call: str, namespace: dict[str, Any]) -> Callable[[], Any]:
+    def make() -> Any:
+        return encode(_eval(_compile(call, "<call>", "eval", 0, True), namespace))
+
+    return make
+
+
+def _limited(make: Callable[[], Any], cpu_s: float, wall_s: float) -> tuple[str, Any]:
+    """What ``make`` gave, as (kind, value or text), within limits that a signal enforces."""
+
+    def expire(number: int, frame: object) -> None:
+        raise _ExpiredError("wall" if number == signal.SIGALRM else "cpu")
+
+    try:
+        try:
+            signal.signal(signal.SIGPROF, expire)
+            signal.signal(signal.SIGALRM, expire)
+            # Again and again, for a candidate that catches everything; the kernel's limit comes last.
+            _arm(signal.ITIMER_PROF, cpu_s, 0.05)
+            _arm(signal.ITIMER_REAL, wall_s, 0.05)
+            return "value", make()
+        finally:
+            _disarm()
+    except _ExpiredError as expired:
+        _disarm()
+        return "timeout", str(expired)
+    except TooLargeError:
+        return "error", "TooLarge: value too deep or too large"
+    except BaseException as error:
+        return "error", f"{type(error).__name__}: {_text_of(error)}"
+
+
+def _disarm() -> None:
+    for _ in range(3):  # a signal may still be on its way
+        try:
+            _arm(signal.ITIMER_PROF, 0)
+            _arm(signal.ITIMER_REAL, 0)
+        except _ExpiredError:
+            continue
+        return
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:200]
+    except BaseException:
+        return ""
+
+
+def _time(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
+    """Warm up, then time ``repeats`` times ``loops`` passes over the calls, each with arguments of its own."""
+    passes = [_prepare(call, job["entry_point"], namespace) for call in job["calls"]]
+
+    def measure() -> Any:
+        for run, arguments in passes:
+            run(arguments())
+        gc.collect()
+        gc.disable()
+        found: list[Any] = []
+        for _ in range(job["repeats"]):
+            rep, found = _repetition(passes, job["loops"])
+            emit(["rep", *rep])
+        return [_safe_key(value) for value in found]
+
+    kind, found = _limited(measure, job["call_cpu_s"], job["call_wall_s"])
+    emit(["keys" if kind == "value" else kind, found])
+
+
+def _repetition(passes: list[Any], loops: int) -> tuple[tuple[float, float, int], list[Any]]:
+    fresh = [(run, arguments()) for _ in range(loops) for run, arguments in passes]
+    found = []
+    waits = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+    wall, thread = time.perf_counter(), time.thread_time()
+    for run, arguments in fresh:
+        found.append(run(arguments))
+    thread, wall = time.thread_time() - thread, time.perf_counter() - wall
+    waits = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - waits
+    return (wall / loops, thread / loops, waits), found[-len(passes) :]
+
+
+def _prepare(call: str, entry_point: str, namespace: dict[str, Any]) -> tuple[Callable[[Any], Any], Callable[[], Any]]:
+    """How to run a call and how to make its arguments; making them is not timed."""
+    try:
+        tree = ast.parse(call, mode="eval").body
+    except SyntaxError:
+        statement = _compile(call, "<benchmark>", "exec", 0, True)
+        return (lambda _: _exec(statement, namespace)), (lambda: None)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == entry_point:
+        function = namespace[entry_point]
+        keywords = ast.Call(ast.Name("dict", ast.Load()), [], tree.keywords)
+        pair = ast.Expression(ast.Tuple([ast.List(tree.args, ast.Load()), keywords], ast.Load()))
+        made = _compile(ast.fix_missing_locations(pair), "<arguments>", "eval", 0, True)
+        return (lambda pair: function(*pair[0], **pair[1])), (lambda: _eval(made, namespace))
+    code = _compile(call, "<benchmark>", "eval", 0, True)
+    return (lambda _: _eval(code, namespace)), (lambda: None)
+
+
+def _safe_key(value: Any) -> str:
+    try:
+        return key_of(encode(value))
+    except Exception as error:
+        return type(error).__name__

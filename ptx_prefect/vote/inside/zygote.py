@@ -1,0 +1,173 @@
+"""The process that candidates are forked from: standard library loaded, walls raised, nothing of ours in memory.
+
+For each job it forks a keeper; the keeper reads the job, forks the candidate's process, ends it when its time is up
+and reports how it went. So no job is ever in the memory of another job's processes.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from typing import Any
+
+from ptx_prefect.vote.inside import runner, walls
+
+# What candidates' preludes import, and what they use most.
+_PRELOADED = """
+    abc bisect calendar cmath collections collections.abc contextlib copy csv dataclasses datetime decimal enum
+    fractions functools hashlib heapq html inspect io itertools json math numbers operator queue random re
+    statistics string struct textwrap threading time traceback types typing unicodedata uuid array base64 binascii
+    zlib
+"""
+_LENGTH = struct.Struct("!Q")
+
+
+def main() -> None:
+    """Serve jobs that arrive on file descriptor 0 until it closes."""
+    control = socket.socket(fileno=0)
+    config = json.loads(receive(control)[0])
+    sys.path[:] = config["path"]
+    for name in _PRELOADED.split():
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    stand = walls.raise_walls(config["root"], config["readable"])
+    send(control, {"missing": stand.missing, "pids": stand.pids, "files": stand.files, "net": stand.net})
+    gc.collect()
+    gc.freeze()
+    while control.recv(1, socket.MSG_PEEK):
+        keeper = os.fork()
+        if keeper == 0:
+            try:
+                _keep(control, stand, config["readable"])
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        if os.waitpid(keeper, 0)[1]:
+            return  # the control stream may be broken: our parent starts anew
+
+
+def receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    """One message and the descriptors that came with it.
+
+    Raises:
+        EOFError: the other side is gone.
+    """
+    head, fds = b"", array.array("i")
+    while len(head) < _LENGTH.size:
+        data, ancillary, _, _ = control.recvmsg(_LENGTH.size - len(head), socket.CMSG_SPACE(4))
+        if not data:
+            raise EOFError
+        head += data
+        for level, kind, payload in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+    (size,) = _LENGTH.unpack(head)
+    parts = []
+    while size:
+        part = control.recv(min(size, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts), list(fds)
+
+
+def send(control: socket.socket, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
+    """Send one message, with descriptors."""
+    data = json.dumps(message).encode()
+    head = _LENGTH.pack(len(data))
+    if fds:
+        control.sendmsg([head], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+    else:
+        control.sendall(head)
+    control.sendall(data)
+
+
+def _keep(control: socket.socket, stand: walls.Walls, readable: list[str]) -> None:
+    while True:
+        data, fds = receive(control)
+        job = json.loads(data)
+        if "kill" not in job:  # a kill that came too late for the job before
+            break
+    (pipe,) = fds
+    walls.seclude(stand)
+    started = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        _candidate(job, pipe, stand, readable, control.fileno())
+    os.close(pipe)
+    killed = _watch(control, pid, started + job["wall_s"])
+    _, status, usage = os.wait4(pid, 0)
+    if not stand.pids:
+        _sweep(stand)
+    send(
+        control,
+        {
+            "done": job["id"],
+            "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+            "killed": killed,
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "peak_kb": usage.ru_maxrss,
+            "wall_s": time.monotonic() - started,
+        },
+    )
+
+
+def _candidate(job: dict[str, Any], pipe: int, stand: walls.Walls, readable: list[str], control: int) -> None:
+    try:
+        null = os.open("/dev/null", os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        os.dup2(pipe, 3)
+        os.closerange(4, 4096)
+        walls.lock_in(stand, job["scratch"], readable, job["limits"])
+        runner.run_job(job, 3)
+    finally:
+        os._exit(0)
+
+
+def _watch(control: socket.socket, pid: int, deadline: float) -> str:
+    """Wait for the candidate's end; bring it about when its time is up or our parent asks or is gone."""
+    ended = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(control, select.POLLIN | select.POLLHUP)
+    events = dict(poll.poll(max(0, int(1000 * (deadline - time.monotonic())))))
+    killed = "" if ended in events else ("asked" if events else "wall")
+    if killed:
+        os.kill(pid, signal.SIGKILL)
+    os.close(ended)
+    return killed
+
+
+def _sweep(stand: walls.Walls) -> None:
+    """End what a candidate left behind, where there is no namespace that dies with it."""
+    while True:
+        for child in _children():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    me = os.getpid()
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else []:  # noqa: PTH112, PTH208
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as file:  # noqa: PTH123
+                if int(file.read().rpartition(")")[2].split()[1]) == me:
+                    found.append(int(name))
+    return found

@@ -1,0 +1,379 @@
+"""Runs candidates: a fresh, walled-in process for each, whose answers are read as values and never believed."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import math
+import os
+import select
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.errors import VoteError
+from ptx_prefect.vote.inside import zygote
+from ptx_prefect.vote.inside.wire import Drained, Opaque, decode, key_of
+from ptx_prefect.vote.values import Output
+
+# Registers bare packages, so that the child loads `inside` without the rest of us.
+_BOOT = """
+import sys, types
+package = sys.argv[1]
+for name, path in (("ptx_prefect", package), ("ptx_prefect.vote", package + "/vote")):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [path]
+from ptx_prefect.vote.inside.zygote import main
+main()
+"""
+_START_TIMEOUT_S = 60.0
+_GRACE_S = 5.0
+_MAX_OUTPUT = 32_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a candidate may use.
+
+    Attributes:
+        call_cpu_s, call_wall_s: for one call; CPU time decides, wall time ends what sleeps.
+        load_cpu_s: to run its module.
+        total_cpu_s: for all calls together; the kernel ends the process.
+        max_timeouts: after so many calls over the limit the rest counts as over the limit.
+        memory_mb: address space; ``file_mb``: largest file; ``processes``, ``files``: counts.
+    """
+
+    call_cpu_s: float = 1.0
+    call_wall_s: float = 10.0
+    load_cpu_s: float = 5.0
+    total_cpu_s: float = 15.0
+    max_timeouts: int = 2
+    memory_mb: int = 1024
+    file_mb: int = 16
+    processes: int = 16
+    files: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back from one process: its frames, and how it ended as its keeper saw it."""
+
+    frames: tuple[list[Any], ...]
+    killed: str
+    signal: int
+    cpu_s: float
+    peak_kb: int
+    intact: bool
+
+    @property
+    def finished(self) -> bool:
+        return self.intact and not self.signal and not self.killed
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the kernel's CPU limit or the wall clock ended it."""
+        return self.killed == "wall" or self.signal in _CPU_SIGNALS
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one candidate did.
+
+    Attributes:
+        loads: whether its source ran to the end and defines the entry point; else ``problem`` says why.
+        outputs: one for each call.
+    """
+
+    loads: bool
+    outputs: tuple[Output, ...]
+    problem: str = ""
+    cpu_s: float = 0.0
+
+
+class Sandbox:
+    """A zygote process and the way to it. Safe to share between threads: one candidate runs at a time.
+
+    Args:
+        import_paths: directories, besides the standard library and site-packages, that candidates may import from.
+    """
+
+    def __init__(self, import_paths: Sequence[str] = ()) -> None:
+        self._paths = [*_library_paths(), *import_paths]
+        self._lock = threading.RLock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._owner = 0
+        self._jobs = 0
+        self.missing: tuple[str, ...] = ()
+
+    def observe(
+        self, source: str, calls: Sequence[str], *, entry_point: str, prelude: str = "", limits: Limits | None = None
+    ) -> Observed:
+        """Load a candidate and make the calls.
+
+        A process that dies loses its present call only: the next one goes on behind it.
+        """
+        limits = limits or Limits()
+        job = {"mode": "calls", "source": source, "prelude": prelude, "entry_point": entry_point, "calls": list(calls)}
+        outputs: list[Output] = []
+        cpu_s, deaths = 0.0, 0
+        while len(outputs) < len(calls) or not cpu_s:
+            reply = self.run({**job, "start": len(outputs)}, limits)
+            cpu_s += reply.cpu_s or 1e-6
+            loaded, problem = _loaded(reply)
+            if not loaded and not outputs:
+                return Observed(False, (_LOST,) * len(calls), problem, cpu_s)
+            outputs += _outputs(reply, len(outputs))[: len(calls) - len(outputs)]
+            expired = sum(output.kind == "timeout" for output in outputs)
+            if len(outputs) < len(calls) and not (reply.finished and expired):
+                deaths += 1
+                outputs.append(_TIMEOUT if reply.out_of_time else _LOST)
+            if reply.killed or deaths > limits.max_timeouts or expired + deaths >= limits.max_timeouts:
+                outputs += [_given_up(outputs)] * (len(calls) - len(outputs))
+        return Observed(True, tuple(outputs), "", cpu_s)
+
+    def run(self, job: dict[str, Any], limits: Limits) -> Reply:
+        """One job in one fresh process.
+
+        Raises:
+            VoteError: the sandbox cannot be started.
+        """
+        total_s = math.ceil(limits.total_cpu_s)
+        wall_s = limits.call_wall_s * (limits.max_timeouts + 1) + 2 * total_s
+        full = {
+            "load_cpu_s": limits.load_cpu_s,
+            "load_wall_s": limits.call_wall_s,
+            "call_cpu_s": limits.call_cpu_s,
+            "call_wall_s": limits.call_wall_s,
+            "max_timeouts": limits.max_timeouts,
+            "wall_s": wall_s,
+            "limits": {
+                "cpu_s": total_s,
+                "memory_mb": limits.memory_mb,
+                "file_mb": limits.file_mb,
+                "processes": limits.processes,
+                "files": limits.files,
+            },
+            "setup": "",
+            **job,
+        }
+        with self._lock:
+            for attempt in (0, 1):
+                self._start()
+                try:
+                    return self._exchange(full, wall_s)
+                except (OSError, EOFError, ValueError) as error:
+                    self.close()
+                    if attempt:
+                        raise VoteError(
+                            f"the sandbox died twice on one candidate ({error!r}); is memory short?"
+                        ) from error
+                except BaseException:
+                    self.close()
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """End the zygote and with it everything that it started."""
+        with self._lock:
+            process, control = self._process, self._control
+            self._process = self._control = None
+            if control is not None:
+                control.close()
+            if process is not None and self._owner == os.getpid():
+                try:
+                    process.wait(_GRACE_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
+            return
+        self._process = self._control = None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        package = str(Path(__file__).resolve().parent.parent)
+        command = [sys.executable, "-s", "-S", "-B", "-P", "-c", _BOOT, package]
+        with theirs, tempfile.TemporaryDirectory(prefix="ptx-vote-") as root:
+            self._process = subprocess.Popen(
+                command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={"PYTHONHASHSEED": "0"},
+                cwd="/",
+                start_new_session=True,
+            )
+            self._owner = os.getpid()
+            self._control = ours
+            ours.settimeout(_START_TIMEOUT_S)
+            theirs.close()
+            try:
+                zygote.send(ours, {"root": root, "path": self._paths, "readable": self._paths})
+                ready = json.loads(zygote.receive(ours)[0])
+            except (OSError, EOFError) as error:
+                self.close()
+                raise VoteError(f"the sandbox does not start ({error!r}): {' '.join(command[:1])}") from error
+        ours.settimeout(None)
+        self.missing = tuple(ready["missing"])
+
+    def _exchange(self, job: dict[str, Any], wall_s: float) -> Reply:
+        assert self._control is not None
+        self._jobs += 1
+        ours, theirs = os.pipe()
+        try:
+            with self._scratch() as scratch:
+                try:
+                    zygote.send(self._control, {**job, "id": self._jobs, "scratch": scratch}, (theirs,))
+                finally:
+                    os.close(theirs)
+                data, status = self._collect(ours, time.monotonic() + wall_s + _START_TIMEOUT_S)
+        finally:
+            os.close(ours)
+        frames, intact = _frames(data)
+        return Reply(frames, status["killed"], status["signal"], status["cpu_s"], status["peak_kb"], intact)
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[str]:
+        """A directory to write in, for candidates that have no file system of their own."""
+        if not self.missing:
+            yield "/tmp"
+            return
+        with tempfile.TemporaryDirectory(prefix="ptx-vote-") as path:
+            Path(path).chmod(0o777)
+            yield path
+
+    def _collect(self, pipe: int, deadline: float) -> tuple[bytes, dict[str, Any]]:
+        """Read what streams in until the keeper reports the end."""
+        assert self._control is not None
+        parts: list[bytes] = []
+        size, asked = 0, False
+        poll = select.poll()
+        poll.register(pipe, select.POLLIN | select.POLLHUP)
+        poll.register(self._control, select.POLLIN | select.POLLHUP)
+        status: dict[str, Any] | None = None
+        while True:
+            ready = dict(poll.poll(max(0, int(1000 * (deadline - time.monotonic())))))
+            if not ready:
+                raise EOFError("no answer")
+            if pipe in ready:
+                part = os.read(pipe, 1 << 16)
+                if part and size < _MAX_OUTPUT:
+                    parts.append(part)
+                    size += len(part)
+                elif not part:
+                    poll.unregister(pipe)
+                    if status is not None:
+                        return b"".join(parts), status
+            if size >= _MAX_OUTPUT and not asked:
+                asked = True
+                zygote.send(self._control, {"kill": self._jobs})
+            if self._control.fileno() in ready and status is None:
+                status = json.loads(zygote.receive(self._control)[0])
+                poll.unregister(self._control)
+                if pipe not in ready:
+                    # All writers are gone, or swept: what is left in the pipe is read to its end.
+                    os.set_blocking(pipe, False)
+                    parts.append(_rest(pipe))
+                    return b"".join(parts), status
+
+
+def _rest(pipe: int) -> bytes:
+    parts = []
+    with contextlib.suppress(BlockingIOError):
+        while part := os.read(pipe, 1 << 16):
+            parts.append(part)
+    return b"".join(parts)
+
+
+_LOST = Output("lost", "process died")
+_TIMEOUT = Output("timeout", "cpu")
+_CPU_SIGNALS = (9, 24)
+
+
+def _given_up(outputs: list[Output]) -> Output:
+    """What the calls after the last one count as, when no more are made."""
+    return _TIMEOUT if any(output.kind == "timeout" for output in outputs) else _LOST
+
+
+def _library_paths() -> list[str]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    paths = [sysconfig.get_path(name) for name in names]
+    paths += [entry for entry in sys.path if entry.endswith("lib-dynload")]
+    base = str(Path(sys.base_prefix, "lib"))
+    return list(dict.fromkeys(str(path) for path in [*paths, base] if Path(path).is_dir()))
+
+
+def _frames(data: bytes) -> tuple[tuple[list[Any], ...], bool]:
+    """The frames up to the first thing that is none, and whether all were."""
+    frames: list[list[Any]] = []
+    for line in data.splitlines():
+        try:
+            frame = json.loads(line)
+        except (ValueError, RecursionError):
+            return tuple(frames), False
+        if not isinstance(frame, list) or not frame:
+            return tuple(frames), False
+        frames.append(frame)
+    return tuple(frames), True
+
+
+def _loaded(reply: Reply) -> tuple[bool, str]:
+    first = reply.frames[0] if reply.frames else ["broken", _end(reply)]
+    return first == ["loaded"], "" if first == ["loaded"] else str(first[-1])[:300]
+
+
+def _end(reply: Reply) -> str:
+    return f"its process died (signal {reply.signal})" if reply.signal else "its process ended before it was loaded"
+
+
+def _outputs(reply: Reply, start: int) -> list[Output]:
+    """The outputs that came in order; a frame out of order is forged, and ends them."""
+    found: list[Output] = []
+    for frame in reply.frames[1:]:
+        if len(frame) != 3 or frame[0] != start + len(found) or type(frame[0]) is not int:
+            return found
+        found.append(_output(frame[1], frame[2]))
+    return found
+
+
+def _output(kind: object, payload: Any) -> Output:
+    if kind == "value":
+        try:
+            value = decode(payload)
+            return Output("value", key_of(payload), value, not isinstance(value, Opaque | Drained))
+        except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+            return Output("error", "not a value")
+    if kind in ("error", "timeout"):
+        return Output("error" if kind == "error" else "timeout", str(payload)[:80])
+    return Output("error", "not a value")
+
+
+_shared: dict[int, Sandbox] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_sandbox() -> Sandbox:
+    """This process's sandbox: started at first use, ended with the process."""
+    with _shared_lock:
+        pid = os.getpid()
+        if pid not in _shared:
+            _shared.clear()  # a forked child must not use its parent's
+            _shared[pid] = Sandbox()
+            atexit.register(_shared[pid].close)
+        return _shared[pid]
