@@ -1,0 +1,179 @@
+"""The decision documentation as a markdown page, for people: the text of the artifact ``vote-rationale``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ptx_prefect.vote.picture import bars_svg, bars_text, data_uri, pareto_svg
+
+ARTIFACT_KEY = "vote-rationale"
+_MAX_CELL = 120
+
+
+def rationale_page(rationale: Mapping[str, Any]) -> str:
+    """Markdown of what :func:`~ptx_prefect.vote.rationale.rationale_of` gives."""
+    parts = [
+        f"# Vote: {_cell(rationale['winner'] or 'no winner')}",
+        _cell(rationale["task"], limit=400),
+        f"**{_cell(rationale['reason'], limit=600)}**",
+        _scores(rationale),
+        _picture(rationale),
+        _list("Trade-offs", rationale["trade_offs"]),
+        _list("Evidence", _evidence(rationale)),
+        _gate(rationale["gate"]),
+        _timings(rationale["timings"]),
+        _weights(rationale),
+        _list("Hybrid", _hybrid(rationale["hybrid"])),
+        _list("Not measured", [f"{name}: {why}" for name, why in rationale["not_measured"].items()]),
+        _list("Sandbox", rationale["sandbox"]),
+        _list("Notes", rationale["notes"]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _scores(rationale: Mapping[str, Any]) -> str:
+    criteria, totals = rationale["criteria"], rationale["totals"]
+    cells = {(row["candidate"], row["criterion"]): row for row in rationale["scores"]}
+    if not cells and not totals:
+        return ""
+    rows = [
+        [
+            str(place),
+            _cell(name),
+            *(_score(cells.get((name, criterion))) for criterion in criteria),
+            f"**{totals[name]:.4g}**" if name in totals else "",
+        ]
+        for place, name in enumerate(rationale["ranking"], 1)
+    ]
+    return _table(["", "candidate", *criteria, "total"], rows)
+
+
+def _score(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    raw = "" if row["raw"] is None else f" ({row['raw']:.3g} {row['unit']})"
+    mark = "" if row["source"] == "measured" else f" ({row['source']})"
+    return f"{row['value']:.3g}{raw}{mark}"
+
+
+def _picture(rationale: Mapping[str, Any]) -> str:
+    totals, order, criteria = rationale["totals"], rationale["ranking"], rationale["criteria"]
+    if len(totals) < 2:
+        return ""
+    out_of = max(totals.values()) or 1.0
+    svg = bars_svg(totals, order, out_of=out_of)
+    if rationale["pareto_front"] and len(criteria) >= 2:
+        points: dict[str, list[float]] = {}
+        for row in rationale["scores"]:
+            if row["criterion"] in criteria[:2]:
+                points.setdefault(row["candidate"], []).append(row["value"])
+        pairs = {name: (xy[0], xy[1]) for name, xy in points.items() if len(xy) == 2}
+        svg = pareto_svg(pairs, rationale["pareto_front"], rationale["winner"], (criteria[0], criteria[1]))
+    fence = bars_text(totals, order, out_of=out_of).replace("`", "'")
+    return f"![totals]({data_uri(svg)})\n\n```text\n{fence}\n```"
+
+
+def _evidence(rationale: Mapping[str, Any]) -> list[str]:
+    told = []
+    for place, group in enumerate(rationale["behaviour_groups"]):
+        what = "winning behaviour" if place == 0 else "other behaviour"
+        told.append(f"{what}: {', '.join(group['candidates'])} (support {group['support']:.0%})")
+    confidence = rationale["confidence"]
+    if confidence["estimate"] is not None:
+        told.append(
+            f"agreement share {confidence['agreement_share']:.0%}; estimated chance to be right "
+            f"{confidence['estimate']:.0%} ({confidence['basis']})"
+        )
+    second = rationale["runner_up"]
+    if second:
+        told.append(f"runner-up: {second['name']}{_margin(second)}{_difference(second.get('first_difference'))}")
+    if rationale["tied_with_winner"]:
+        told.append(f"a tie within what can be measured: {', '.join(rationale['tied_with_winner'])}")
+    if rationale["pareto_front"]:
+        told.append(f"Pareto front: {', '.join(rationale['pareto_front'])}")
+    return told
+
+
+def _margin(second: Mapping[str, Any]) -> str:
+    return f", behind by {second['behind_by']:.3g}" if "behind_by" in second else ""
+
+
+def _difference(first: Mapping[str, Any] | None) -> str:
+    if first is None:
+        return ""
+    return (
+        f"; first input on which it differs: {_code(first['call'])} gives {_code(first['winner_gave'])}, "
+        f"{first['runner_up']} gives {_code(first['runner_up_gave'])}"
+    )
+
+
+def _gate(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return ""
+    body = [
+        [
+            _cell(row["candidate"]),
+            "yes" if row["loads"] else "no",
+            f"{row['passed']}/{row['tests']}" if row["tests"] else "–",
+            "kept" if row["kept"] else "**out**",
+            _cell(row["problem"]),
+        ]
+        for row in rows
+    ]
+    return "## Gate\n\n" + _table(["candidate", "loads", "tests passed", "", "why"], body)
+
+
+def _timings(timings: Mapping[str, Any]) -> str:
+    if not timings:
+        return ""
+    body = [
+        [
+            _cell(row["candidate"]),
+            "over the limit" if row["capped"] else f"{row['thread_s']:.4g}",
+            "" if row["capped"] else f"{row['wall_s']:.4g}",
+            f"{row['repetitions']} x {row['loops']}",
+            f"{row['peak_mb']:.4g}",
+        ]
+        for row in timings["rows"]
+    ]
+    load = timings["load_per_cpu"]
+    told = timings["protocol"] + (f" Load per processor: {load:.2f}." if load is not None else "")
+    return "## Timings\n\n" + _table(["candidate", "CPU s", "wall s", "samples", "peak MB"], body) + f"\n\n{told}"
+
+
+def _weights(rationale: Mapping[str, Any]) -> str:
+    if not rationale["holds_for_weights"]:
+        return ""
+    body = [
+        [_cell(name), f"{rationale['weights'].get(name, 0):.0%}", f"{low:.0%} to {high:.0%}"]
+        for name, (low, high) in rationale["holds_for_weights"].items()
+    ]
+    return "## For which weights the winner holds\n\n" + _table(["criterion", "share", "holds from"], body)
+
+
+def _hybrid(hybrid: Mapping[str, Any]) -> list[str]:
+    told = [str(hybrid["outcome"])] if hybrid.get("outcome") else []
+    return told + [f"{part} from {donor}" for part, donor in (hybrid.get("taken") or {}).items()]
+
+
+def _list(heading: str, items: Iterable[object]) -> str:
+    lines = [f"- {_cell(item, limit=600)}" for item in items]
+    return f"## {heading}\n\n" + "\n".join(lines) if lines else ""
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [" | ".join(heads), " | ".join("---" for _ in heads), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _cell(value: object, *, limit: int = _MAX_CELL) -> str:
+    """One line that cannot break the page: candidates choose their own names and messages."""
+    text = " ".join(str(value).split())
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("](", "]\\(")
+
+
+def _code(value: object) -> str:
+    text = _cell(value).replace("`", "'")
+    return f"`{text}`"

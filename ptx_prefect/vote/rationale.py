@@ -1,0 +1,218 @@
+"""Decision documentation: what won and why, what it costs, how sure that is, and what was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from ptx_prefect.vote.values import Decision, Score
+
+TIMING_PROTOCOL = (
+    "Each candidate in a fresh process, after a warm-up call, repetitions interleaved between the candidates; "
+    "the minimum counts. Times closer than 1.25x are a tie."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the rationale tells beside the decision itself.
+
+    Attributes:
+        description: the task in words.
+        weights: each criterion's share of the total weight.
+        not_measured: criterion to the reason.
+        figures: candidate to what was read off its source.
+        sandbox: what the sandbox could and could not enforce, one sentence each.
+        load: load average a processor while timing; None if unknown.
+        hybrid: what became of the synthesis.
+        behaviour_compared: whether candidates were run against each other on inputs.
+    """
+
+    description: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    not_measured: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    sandbox: tuple[str, ...] = ()
+    load: float | None = None
+    hybrid: Mapping[str, object] = field(default_factory=dict)
+    behaviour_compared: bool = False
+
+
+def rationale_of(decision: Decision, about: Circumstances | None = None) -> dict[str, object]:
+    """The documentation of a decision as plain JSON data; the same keys for every aggregation."""
+    about = about or Circumstances()
+    return {
+        "task": about.description,
+        "aggregation": decision.aggregation,
+        "winner": decision.winner,
+        "reason": _reason(decision, about),
+        "ranking": list(decision.ranking),
+        "tied_with_winner": list(decision.tied),
+        "criteria": list(dict.fromkeys(score.criterion for score in decision.scores)),
+        "weights": {name: round(share, 4) for name, share in about.weights.items()},
+        "totals": {name: round(total, 4) for name, total in decision.totals.items()},
+        "scores": _score_table(decision.scores),
+        "pareto_front": list(decision.pareto),
+        "holds_for_weights": {name: [low, high] for name, (low, high) in decision.sensitivity.items()},
+        "trade_offs": _trade_offs(decision),
+        "runner_up": _runner_up(decision),
+        "confidence": _confidence(decision, about),
+        "behaviour_groups": [
+            {"candidates": list(group), "support": round(support, 4)}
+            for group, support in zip(decision.groups, decision.group_scores, strict=False)
+        ],
+        "gate": [
+            {
+                "candidate": one.candidate,
+                "loads": one.loads,
+                "passed": sum(one.passed),
+                "tests": len(one.passed),
+                "kept": one.kept,
+                "problem": one.problem,
+            }
+            for one in decision.gate
+        ],
+        "timings": _timings(decision, about),
+        "source_figures": {name: dict(row) for name, row in about.figures.items()},
+        "hybrid": dict(about.hybrid),
+        "not_measured": _not_measured(decision, about),
+        "sandbox": list(about.sandbox),
+        "notes": list(decision.notes),
+    }
+
+
+def _reason(decision: Decision, about: Circumstances) -> str:
+    winner = decision.winner
+    if winner is None:
+        return "There was no candidate to choose."
+    if decision.totals and winner in decision.totals:
+        return f"{winner} {_by_rule(decision)}{_holding(decision)}"
+    if about.behaviour_compared and len(decision.ranking) > 1:
+        group = decision.groups[0] if decision.groups else (winner,)
+        return f"{winner} behaves like {len(group) - 1} other candidates, the largest agreement found."
+    if len(decision.ranking) == 1:
+        return f"{winner} is the only candidate."
+    return f"{winner} ranks first by {decision.aggregation}."
+
+
+def _by_rule(decision: Decision) -> str:
+    winner = str(decision.winner)
+    total = f"{decision.totals[winner]:.4g}"
+    others = [f"{name} {decision.totals[name]:.4g}" for name in decision.ranking[1:] if name in decision.totals]
+    against = f" ({', '.join(others[:3])})" if others else ""
+    if decision.aggregation == "pareto":
+        return f"is the most balanced of {len(decision.pareto)} candidates that no other dominates{against}"
+    if decision.aggregation in ("borda", "approval"):
+        return f"gets {total} points on the ballots{against}"
+    return f"has the highest total, {total}{against}" if not decision.tied else f"has a total of {total}{against}"
+
+
+def _holding(decision: Decision) -> str:
+    if decision.tied:
+        return f"; {_and(decision.tied)} cannot be told from it, and the order of ties decided."
+    strong, weak = _strengths(decision)
+    parts = [f"; best on {_and(strong)}"] if strong else []
+    if weak:
+        parts.append(f", behind on {_and(weak)}")
+    return "".join(parts) + "."
+
+
+def _strengths(decision: Decision) -> tuple[list[str], list[str]]:
+    """Criteria on which the winner is best, and those on which another is ahead by more than the spread."""
+    strong, weak = [], []
+    for criterion in dict.fromkeys(score.criterion for score in decision.scores):
+        column = {score.candidate: score for score in decision.scores if score.criterion == criterion}
+        mine = column.get(str(decision.winner))
+        if mine is None or len(column) < 2:
+            continue
+        best = max(column.values(), key=lambda score: score.value)
+        if mine.value >= best.value:
+            strong.append(criterion)
+        elif mine.high < best.low or best.source != "measured":
+            weak.append(criterion)
+    return strong, weak
+
+
+def _score_table(scores: Sequence[Score]) -> list[dict[str, object]]:
+    return [
+        {key: round(value, 4) if isinstance(value, float) and key != "raw" else value for key, value in row.items()}
+        for row in map(asdict, scores)
+    ]
+
+
+def _trade_offs(decision: Decision) -> list[str]:
+    """For each criterion on which somebody beats the winner: who, and by how much."""
+    told = []
+    for criterion in _strengths(decision)[1]:
+        column = {score.candidate: score for score in decision.scores if score.criterion == criterion}
+        mine, best = column[str(decision.winner)], max(column.values(), key=lambda score: score.value)
+        raw = ""
+        if mine.raw is not None and best.raw is not None:
+            raw = f" ({_figure(mine.raw, mine.unit)} against {_figure(best.raw, best.unit)})"
+        told.append(
+            f"{decision.winner} gives up {best.value - mine.value:.2g} points of {criterion} "
+            f"to {best.candidate}: {mine.value:.3g} against {best.value:.3g}{raw}."
+        )
+    return told
+
+
+def _runner_up(decision: Decision) -> dict[str, object] | None:
+    if len(decision.ranking) < 2 or decision.winner is None:
+        return None
+    name = decision.ranking[1]
+    row: dict[str, object] = {"name": name, "tied": name in decision.tied}
+    if name in decision.totals and decision.winner in decision.totals:
+        row["behind_by"] = round(decision.totals[decision.winner] - decision.totals[name], 4)
+    if decision.difference is not None:
+        row["first_difference"] = asdict(decision.difference)
+    return row
+
+
+def _confidence(decision: Decision, about: Circumstances) -> dict[str, object]:
+    row: dict[str, object] = {"agreement_share": round(decision.agreement_share, 4)}
+    if not about.behaviour_compared or len(decision.ranking) < 2:
+        return row | {"estimate": None, "basis": "behaviour was not compared on inputs, so agreement says nothing"}
+    # Found on five model-written candidates a task: one of five in agreement was right about half the time, five
+    # of five about 95 %. A straight line between the two; an estimate, and marked as one.
+    estimate = min(0.95, max(0.5, 0.5 + 0.45 * (decision.agreement_share - 0.2) / 0.8))
+    return row | {
+        "estimate": round(estimate, 2),
+        "basis": "share of voters that behave like the winner, scaled from 1 of 5 (0.50) to 5 of 5 (0.95)",
+    }
+
+
+def _timings(decision: Decision, about: Circumstances) -> dict[str, object]:
+    if not decision.timings:
+        return {}
+    rows = [
+        {
+            "candidate": one.candidate,
+            "wall_s": None if one.capped else one.wall_s,
+            "thread_s": None if one.capped else one.thread_s,
+            "repetitions": len(one.samples_s),
+            "loops": one.loops,
+            "peak_mb": round(one.peak_kb / 1024, 1),
+            "capped": one.capped,
+        }
+        for one in decision.timings
+    ]
+    return {"protocol": TIMING_PROTOCOL, "load_per_cpu": about.load, "rows": rows}
+
+
+def _not_measured(decision: Decision, about: Circumstances) -> dict[str, str]:
+    return dict(about.not_measured) | {
+        name: "was not measured" for name in decision.not_measured if name not in about.not_measured
+    }
+
+
+def _figure(raw: float, unit: str) -> str:
+    if unit == "s":
+        for factor, name in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
+            if raw * factor >= 1:
+                return f"{raw * factor:.3g} {name}"
+        return f"{raw * 1e9:.3g} ns"
+    return f"{raw:.3g} {unit}".strip()
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
