@@ -37,13 +37,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The section did not do its work. A ``permanent`` failure (missing command, syntax error) is not tried again."""
+    """The section did not do its work. A ``permanent`` failure (missing command, syntax error) is not tried again.
+
+    ``value`` is plain JSON, where there is something to show all the same: a test section's reports.
+    """
 
     reason: str
     kind: str = "error"
     permanent: bool = False
     usage: Usage = field(default_factory=Usage)
     log: str | None = None
+    value: object = None
 
 
 @dataclass(frozen=True, slots=True)

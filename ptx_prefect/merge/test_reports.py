@@ -1,0 +1,120 @@
+"""Test reports of many sections put together: one JUnit file, one coverage data file, and their totals."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ptx_prefect.errors import MergeError
+from ptx_prefect.workers.test_totals import TestTotals, read_cases, totals_of
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageTotals:
+    """What coverage.py counts: ``percent`` as its own reports print it (with branches, where they were measured)."""
+
+    percent: float
+    lines_covered: int
+    lines_total: int
+    branches_covered: int
+    branches_total: int
+    files: int
+
+    def as_json(self) -> dict[str, float]:
+        """Plain data."""
+        return asdict(self)
+
+
+def merge_junit(paths: Sequence[Path], out: Path, *, name: str = "ptx") -> TestTotals:
+    """Write one JUnit file with the suites of all ``paths``, in that order; the totals over them.
+
+    Raises:
+        MergeError: a file is missing or cut short; names it.
+    """
+    from junitparser import JUnitXml
+
+    merged = JUnitXml(name)
+    totals = TestTotals()
+    for path in paths:
+        try:
+            found = JUnitXml.fromfile(str(path))
+            totals += totals_of(read_cases(path))
+        except Exception as error:
+            raise MergeError(f"the JUnit file {str(path)!r} cannot be read ({error}); run its section again") from error
+        for suite in found if isinstance(found, JUnitXml) else [found]:
+            merged.add_testsuite(suite)
+    merged.update_statistics()  # type: ignore[no-untyped-call]  # junitparser leaves it so
+    out.parent.mkdir(parents=True, exist_ok=True)
+    merged.write(str(out))
+    return totals
+
+
+def combine_coverage(
+    data_files: Iterable[Path],
+    out: Path,
+    *,
+    source: Sequence[str] = (),
+    branch: bool | None = None,
+    config_file: Path | None = None,
+    xml: Path | None = None,
+) -> CoverageTotals:
+    """Combine coverage data with coverage.py's own API; the inputs stay as they are.
+
+    Args:
+        source: packages or directories that count, as in the runs: files never imported count as not covered.
+        branch: whether branches were measured; None: as the configuration file says.
+        config_file: coverage's configuration; None: none is read.
+        xml: also write a Cobertura file there.
+
+    Raises:
+        MergeError: nothing to combine, or coverage.py refuses.
+    """
+    import coverage
+    from coverage.exceptions import CoverageException
+
+    files = [Path(path) for path in data_files]
+    if not files:
+        raise MergeError("there is no coverage data to combine; did the sections run with coverage?")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="ptx-coverage-") as folder:
+        # coverage.py takes a name's suffix apart, and two sections may use one file name.
+        copies = [shutil.copy(path, Path(folder) / f"part.{index}") for index, path in enumerate(files)]
+        combined = coverage.Coverage(
+            data_file=str(out),
+            source=list(source) or None,
+            branch=branch,
+            config_file=str(config_file) if config_file else False,
+            messages=False,
+        )
+        try:
+            combined.combine([str(copy) for copy in copies], strict=True, keep=False)
+            combined.save()
+            return _totals(combined, xml)
+        except CoverageException as error:
+            raise MergeError(f"coverage.py cannot combine {len(files)} data files: {error}") from error
+
+
+def _totals(combined: object, xml: Path | None) -> CoverageTotals:
+    import json
+
+    import coverage
+
+    assert isinstance(combined, coverage.Coverage)
+    with tempfile.NamedTemporaryFile("r", suffix=".json", encoding="utf-8") as report:
+        combined.json_report(outfile=report.name, ignore_errors=True)
+        data = json.loads(Path(report.name).read_text(encoding="utf-8"))
+    if xml is not None:
+        combined.xml_report(outfile=str(xml), ignore_errors=True)
+    totals = data["totals"]
+    return CoverageTotals(
+        percent=round(totals["percent_covered"], 4),
+        lines_covered=totals["covered_lines"],
+        lines_total=totals["num_statements"],
+        branches_covered=totals.get("covered_branches", 0),
+        branches_total=totals.get("num_branches", 0),
+        files=len(data["files"]),
+    )

@@ -1,0 +1,152 @@
+"""The ``callable`` worker: a Python function.
+
+    {"kind": "callable", "target": "package.module:function", "args": {"n": 3}}
+
+The function is called by keyword with ``args`` and, where its signature names them, with ``workdir`` (Path), ``inputs``
+(values of the prerequisites by name), ``section``, ``description``, ``files`` (``{"reads": [...], "writes": [...]}``),
+``attempt`` and ``beat`` (call it with a line of text when there is progress). What it returns must be plain JSON.
+
+It runs in a child process of its own, so its deadline and memory limit hold and a crash stays there. A raised
+exception is a failure that is tried again, unless it has a true attribute ``permanent``; one with an attribute
+``retry_after_s`` (seconds or None) is a rate limit. ``"in_process": true`` calls it in the run's own thread: faster by
+some milliseconds, for trivial functions only, because **nothing can interrupt it there**: its deadline is only
+found to have passed when it returns, and it shares memory and working directory with the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.run.outcomes import Cancelled, Done, Failed, RateLimited, TimedOut, Usage, WorkerOutcome
+from ptx_prefect.strict import nearest
+from ptx_prefect.workers.call_target import call_of, name_of, said_by
+from ptx_prefect.workers.endings import (
+    COMMON_KEYS,
+    mistakes_in_common_keys,
+    order_for,
+    outcome_unless_exited,
+    tail_of,
+    usage_of,
+)
+from ptx_prefect.workers.process import run_process
+from ptx_prefect.workers.protocol import Beat, Job
+
+KEYS = ("target", "args", "in_process", "path", *COMMON_KEYS)
+
+
+class CallableWorker:
+    """Calls ``target`` and takes what it returns."""
+
+    kind = "callable"
+
+    def check(self, config: Mapping[str, Any], *, workdir: Path) -> Mapping[str, str]:
+        """Unknown keys, wrong types, a module that is not there. The module is not imported: that may cost seconds."""
+        mistakes = {key: f"unknown key {key!r}; {nearest(key, KEYS)}" for key in config if key not in KEYS}
+        mistakes |= mistakes_in_common_keys(config)
+        target = config.get("target")
+        module, _, function = target.partition(":") if isinstance(target, str) else ("", "", "")
+        if not (module and all(part.isidentifier() for part in [*module.split("."), *function.split(".")])):
+            mistakes["target"] = f'takes "package.module:function", found {target!r}'
+        elif (
+            missing := _missing(module, [workdir, *(workdir / extra for extra in config.get("path") or ())])
+        ) is not None:
+            mistakes["target"] = f"there is no module {missing!r} in {str(workdir)!r} or among the installed ones"
+        args = config.get("args", {})
+        if not (isinstance(args, Mapping) and all(isinstance(name, str) and name.isidentifier() for name in args)):
+            mistakes["args"] = f"takes an object of keyword arguments, found {args!r}"
+        return mistakes
+
+    def fingerprint(self, config: Mapping[str, Any], *, workdir: Path) -> Mapping[str, Any]:
+        """The digest of the file that defines the function (not of what that imports)."""
+        module = str(config.get("target", "")).partition(":")[0]
+        for place in (workdir, *(workdir / extra for extra in config.get("path") or ())):
+            for path in (place / (module.replace(".", "/") + ".py"), place / module.replace(".", "/") / "__init__.py"):
+                with contextlib.suppress(OSError):
+                    return {"module": _digest(path)}
+        with contextlib.suppress(ImportError, ValueError, OSError):
+            spec = importlib.util.find_spec(module)
+            if spec is not None and spec.origin is not None and spec.has_location:
+                return {"module": _digest(Path(spec.origin))}
+        return {"module": None}
+
+    def run(self, job: Job, *, beat: Beat) -> WorkerOutcome:
+        """Call the function in a child process, or here where the section asks for it."""
+        if job.config.get("in_process"):
+            return _call_here(job, beat)
+        order = order_for(job, allowed=("*",), entry="ptx_prefect.workers.call_target:main", payload=_payload(job))
+        ended = run_process(order, beat=beat)
+        early = outcome_unless_exited(ended, order)
+        if early is not None:
+            return early
+        usage, log = usage_of(ended), str(job.log_path)
+        if not ended.result:
+            reason = f"{name_of(job.config)} ended its process with exit code {ended.exit_code}{tail_of(ended)}"
+            return Failed(reason, "exit_code", usage=usage, log=log)
+        return _outcome(json.loads(ended.result), job, usage=usage)
+
+
+def _payload(job: Job) -> dict[str, Any]:
+    return {
+        "target": job.config["target"],
+        "args": dict(job.config.get("args") or {}),
+        "path": [str(job.workdir / extra) for extra in job.config.get("path") or ()] + [str(job.workdir.resolve())],
+        "workdir": str(job.workdir.resolve()),
+        "inputs": dict(job.inputs),
+        "section": job.section,
+        "description": job.description,
+        "files": {"reads": list(job.reads), "writes": list(job.writes)},
+        "attempt": job.attempt,
+    }
+
+
+def _outcome(said: Mapping[str, Any], job: Job, *, usage: Usage) -> WorkerOutcome:
+    """From what the call's side wrote, see :func:`ptx_prefect.workers.call_target.said_by`."""
+    log = str(job.log_path)
+    if "value" in said:
+        return Done(said["value"], usage=usage, log=log)
+    if "retry_after_s" in said:
+        return RateLimited(name_of(job.config), said["retry_after_s"], usage, log)
+    return Failed(said["reason"], said["kind"], permanent=said["permanent"], usage=usage, log=log)
+
+
+def _call_here(job: Job, beat: Beat) -> WorkerOutcome:
+    began, cpu_began = time.monotonic(), time.thread_time()
+    payload = _payload(job)
+    sys.path += [place for place in payload["path"] if place not in sys.path]
+    said = said_by(lambda: call_of(payload, beat), job.config)
+    usage = Usage(wall_s=time.monotonic() - began, cpu_s=time.thread_time() - cpu_began)
+    job.log_path.parent.mkdir(parents=True, exist_ok=True)
+    job.log_path.write_text(said.get("reason", ""), encoding="utf-8")
+    if usage.wall_s > job.deadline_s:
+        return TimedOut(job.deadline_s, "deadline", usage, str(job.log_path))
+    if said.get("kind") == "interrupted":
+        return Cancelled(said["reason"], usage)
+    return _outcome(said, job, usage=usage)
+
+
+def _missing(module: str, places: list[Path]) -> str | None:
+    """The outermost package of ``module`` that cannot be found, without importing anything."""
+    top = module.split(".")[0]
+    if any((place / top).is_dir() or (place / f"{top}.py").is_file() for place in places):
+        relative = module.replace(".", "/")
+        for place in places:
+            found = place / relative
+            if found.is_dir() or found.with_suffix(".py").is_file() or list(found.parent.glob(f"{found.name}.*.so")):
+                return None
+        return module
+    try:
+        return None if importlib.util.find_spec(top) is not None else top
+    except (ImportError, ValueError):
+        return top
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,313 @@
+"""Run one child process with everything it starts, within limits, and leave none of it behind.
+
+    ended = run_process(Order(section="a", argv=("make", "test"), ...), beat=print)
+
+The caller's thread waits; the limits are kept by the child's supervisor (:mod:`ptx_prefect.workers.supervisor`), so
+they hold even while this process is busy, stopped or gone. :func:`cancel_all` ends every child from another thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import ptx_prefect
+from ptx_prefect.errors import WorkerError
+from ptx_prefect.workers import process_tree
+from ptx_prefect.workers.frames import FrameReader, send_frame
+from ptx_prefect.workers.registry import Child, children_dir, end_child, forget_child
+
+GRACE_S = 2.0
+"""Between SIGTERM and SIGKILL (seconds)."""
+ANSWER_S = 20.0
+"""How much longer than allowed a supervisor may take before it is given up (seconds)."""
+
+SERVE_AT_ONCE = "from ptx_prefect.workers.spawner import main; main({fd})"
+
+EndedBy = Literal["exit", "deadline", "silent", "memory", "cancelled", "trouble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One child. Either ``argv``, or ``entry`` (``module:function`` of ours, called in a fork of the spawner).
+
+    ``env`` is the whole environment. Times are in seconds; ``heartbeat_s`` and ``memory_limit_mb`` None: no limit.
+    """
+
+    section: str
+    cwd: Path
+    env: Mapping[str, str]
+    log_path: Path
+    state_dir: Path
+    deadline_s: float
+    argv: tuple[str, ...] = ()
+    entry: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    heartbeat_s: float | None = None
+    memory_limit_mb: float | None = None
+    grace_s: float = GRACE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended. ``status`` is as of ``os.waitpid``; ``output`` is its last four kilobytes.
+
+    ``start_errno`` is set where the program could not be started at all. ``result`` is what an entry wrote.
+    """
+
+    by: EndedBy
+    reason: str = ""
+    status: int | None = None
+    wall_s: float = 0.0
+    cpu_s: float | None = None
+    peak_mb: float | None = None
+    output: str = ""
+    result: str = ""
+    start_errno: int | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """As a shell counts; negative: the signal that killed it; None: it never ended by itself."""
+        return None if self.status is None else os.waitstatus_to_exitcode(self.status)
+
+
+def run_process(order: Order, *, beat: Callable[[str], None], spawner: Spawner | None = None) -> Ended:
+    """Run the child to its end, within its limits; afterwards nothing of it runs any more.
+
+    Raises:
+        WorkerError: no supervisor can be started on this machine.
+    """
+    began = time.monotonic()
+    children_dir(order.state_dir)
+    ours, theirs = socket.socketpair()
+    marker = secrets.token_hex(16)
+    live = _Live(order.section, ours)
+    with ours, _registered(live):
+        with theirs:
+            (spawner or shared_spawner()).adopt(theirs)
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                live.send(_message_of(order, marker))
+            last = _listen(ours, beat, until=began + order.deadline_s + order.grace_s + ANSWER_S)
+        except BaseException as error:
+            live.cancel(f"interrupted by {type(error).__name__}")
+            _listen(ours, lambda _: None, until=time.monotonic() + order.grace_s + ANSWER_S)
+            raise
+    if last is None:
+        return _without_supervisor(order, marker, wall_s=time.monotonic() - began)
+    return _ended_from(last)
+
+
+def cancel_all(reason: str, *, section: str | None = None) -> int:
+    """End every child of this process now (or one section's); safe from any thread and from a signal handler's.
+
+    Returns how many were told. Their :func:`run_process` returns with ``by="cancelled"``.
+    """
+    told = 0
+    for live in list(_live):
+        if section is None or live.section == section:
+            live.cancel(reason)
+            told += 1
+    return told
+
+
+class Spawner:
+    """A spawner process, started when first needed and again should it die. Threads may share one.
+
+    Args:
+        code: what the spawner runs, with ``{fd}`` for its descriptor; default: serve at once.
+        env: its environment; default: this process's.
+        cwd: where it starts.
+    """
+
+    def __init__(
+        self,
+        *,
+        code: str = SERVE_AT_ONCE,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self._code = code
+        self._env = env
+        self._cwd = cwd
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._owner = 0
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Have a supervisor started at the other end of ``connection``.
+
+        Raises:
+            WorkerError: it cannot be started, twice.
+        """
+        with self._lock:
+            for _ in range(2):
+                try:
+                    socket.send_fds(self._connected(), [b"+"], [connection.fileno()])
+                    return
+                except OSError as error:
+                    trouble = error
+                    self._drop()
+        raise WorkerError(f"cannot start a supervisor for child processes: {trouble}") from trouble
+
+    def close(self) -> None:
+        """Let the spawner end. Its supervisors go on with their work."""
+        with self._lock:
+            self._drop()
+
+    def _connected(self) -> socket.socket:
+        if self._control is not None and self._process is not None and self._owner == os.getpid():
+            if self._process.poll() is None:
+                return self._control
+            self._drop()
+        ours, theirs = socket.socketpair()
+        home = str(Path(ptx_prefect.__file__).resolve().parent.parent)
+        # The entry of "-c" in sys.path is the working directory, which may hold a "json.py" of the user's.
+        code = f"import sys; sys.path[: not sys.flags.safe_path] = [{home!r}]; " + self._code.replace(
+            "{fd}", str(theirs.fileno())
+        )
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env=None if self._env is None else dict(self._env),
+                cwd=self._cwd,
+            )
+        self._control, self._owner = ours, os.getpid()
+        return ours
+
+    def _drop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None and self._owner == os.getpid():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=5)
+        self._control = self._process = None
+
+
+_shared: dict[str, Spawner] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_spawner(code: str = SERVE_AT_ONCE) -> Spawner:
+    """The spawner that all children of this process with the same ``code`` share; closed when the process ends."""
+    with _shared_lock:
+        if code not in _shared:
+            _shared[code] = Spawner(code=code)
+            atexit.register(_shared[code].close)
+        return _shared[code]
+
+
+class _Live:
+    """A running child as :func:`cancel_all` sees it."""
+
+    def __init__(self, section: str, connection: socket.socket) -> None:
+        self.section = section
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        with self._lock:
+            send_frame(self._connection, message)
+
+    def cancel(self, reason: str) -> None:
+        with contextlib.suppress(OSError):
+            self.send({"cancel": reason})
+
+
+_live: set[_Live] = set()
+
+
+@contextlib.contextmanager
+def _registered(live: _Live) -> Any:
+    _live.add(live)
+    try:
+        yield
+    finally:
+        _live.discard(live)
+
+
+def _message_of(order: Order, marker: str) -> dict[str, Any]:
+    beat_file = children_dir(order.state_dir) / f"{marker}.beat"
+    return {
+        "section": order.section,
+        "argv": list(order.argv),
+        "entry": order.entry,
+        "payload": dict(order.payload),
+        "cwd": str(order.cwd),
+        "env": {**order.env, process_tree.MARKER: marker, "PTX_BEAT_FILE": str(beat_file)},
+        "deadline_s": order.deadline_s,
+        "heartbeat_s": order.heartbeat_s,
+        "memory_limit_mb": order.memory_limit_mb,
+        "grace_s": order.grace_s,
+        "log_path": str(order.log_path),
+        "state_dir": str(order.state_dir),
+        "marker": marker,
+        "owner": os.getpid(),
+        "owner_started": process_tree.started(os.getpid()),
+    }
+
+
+def _listen(connection: socket.socket, beat: Callable[[str], None], *, until: float) -> dict[str, Any] | None:
+    """The supervisor's last word; None where it died without one, or does not answer."""
+    reader = FrameReader()
+    while (left := until - time.monotonic()) > 0:
+        connection.settimeout(left)
+        try:
+            data = connection.recv(1 << 16)
+        except (TimeoutError, ConnectionResetError):
+            return None
+        if not data:
+            return None
+        for message in reader.feed(data):
+            if "ended" in message:
+                return message
+            beat(str(message.get("beat", "")))
+    return None
+
+
+def _ended_from(message: Mapping[str, Any]) -> Ended:
+    result = str(message.get("result", ""))
+    start_errno = None
+    if result.startswith('{"start": ') and message.get("status") == 127 << 8:
+        start_errno, result = int(result[10:-1]), ""
+    notes = [str(message.get("reason") or ""), str(message.get("trouble") or "")]
+    if message.get("is_clean") is False:
+        notes.append("some of its processes survived SIGKILL; the next run will try to end them")
+    return Ended(
+        by=cast(EndedBy, message["ended"]),
+        reason="; ".join(note for note in notes if note),
+        status=message.get("status"),
+        wall_s=float(message.get("wall_s", 0.0)),
+        cpu_s=message.get("cpu_s"),
+        peak_mb=message.get("peak_mb"),
+        output=str(message.get("output", "")),
+        result=result,
+        start_errno=start_errno,
+    )
+
+
+def _without_supervisor(order: Order, marker: str, *, wall_s: float) -> Ended:
+    """Somebody killed the supervisor: end what it may have left, and say so."""
+    directory = children_dir(order.state_dir)
+    child = Child(marker, order.section, process_tree.place(), os.getpid(), None, 0, None)
+    bearers = process_tree.bearers([marker]).get(marker, [])
+    end_child(child, bearers=tuple(bearers), grace_s=0)
+    forget_child(directory, marker)
+    return Ended("trouble", "its supervisor was killed (out of memory?)", wall_s=wall_s)

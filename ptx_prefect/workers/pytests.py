@@ -1,0 +1,174 @@
+"""The ``pytest`` worker: one section of a suite.
+
+    {"kind": "pytest", "tests": ["tests/test_a.py", "tests/test_b.py::test_c"], "args": ["-m", "not slow"],
+     "coverage": true, "source": ["package"], "python": "/other/venv/bin/python", "rootdir": "."}
+
+``args`` are the suite's own arguments; paths among them decide configuration and first conftest files as ever, and
+``tests``, where given, is what is collected. ``rootdir`` is what node ids are relative to: the whole suite's, so that
+a section names its tests as one run of everything does. A section writes ``junit.xml`` (and ``coverage.data``) into
+the directory beside its log; its value names them:
+
+    {"exit_code": 0, "junit": path, "coverage": path or null, "totals": {"passed": ...}, "failures": [...]}
+
+Failed tests are a permanent failure (another attempt would only hide an unsteady test) which carries the same value.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
+from ptx_prefect.strict import nearest
+from ptx_prefect.workers.endings import (
+    COMMON_KEYS,
+    files_dir,
+    is_strings,
+    mistakes_in_common_keys,
+    order_for,
+    outcome_unless_exited,
+    tail_of,
+    usage_of,
+)
+from ptx_prefect.workers.process import Ended, Order, Spawner, run_process, shared_spawner
+from ptx_prefect.workers.protocol import Beat, Job
+from ptx_prefect.workers.test_totals import TestTotals, read_cases, totals_of
+
+KEYS = ("args", "tests", "coverage", "source", "branch", "python", "rootdir", "warm", *COMMON_KEYS)
+_LISTS = ("args", "tests", "source")
+_FLAGS = ("coverage", "branch", "warm")
+MAX_FAILURES_TOLD = 20
+_MEANING = {
+    2: ("interrupted", "the tests could not be collected, or were interrupted"),
+    3: ("pytest_internal", "pytest broke internally"),
+    4: ("usage", "pytest refused its arguments; check args and tests"),
+}
+_PRELOADED = (
+    "import pytest, _pytest.junitxml, _pytest.terminal; from ptx_prefect.workers.spawner import main; main({fd})"
+)
+
+
+class PytestWorker:
+    """Runs tests with the suite's own pytest and leaves JUnit and coverage files."""
+
+    kind = "pytest"
+
+    def check(self, config: Mapping[str, Any], *, workdir: Path) -> Mapping[str, str]:
+        """Unknown keys, wrong types, no interpreter, no pytest or coverage."""
+        mistakes = {key: f"unknown key {key!r}; {nearest(key, KEYS)}" for key in config if key not in KEYS}
+        mistakes |= mistakes_in_common_keys(config)
+        for key in _LISTS:
+            if not is_strings(config.get(key, [])):
+                mistakes[key] = f"takes a list of texts, found {config[key]!r}"
+        for key in _FLAGS:
+            if not isinstance(config.get(key, False), bool):
+                mistakes[key] = f"takes true or false, found {config[key]!r}"
+        python = config.get("python")
+        if python is not None and (not isinstance(python, str) or shutil.which(_resolved(python, workdir)) is None):
+            mistakes["python"] = f"there is no interpreter {python!r}"
+        if python is None:
+            wanted = ("pytest", "coverage") if config.get("coverage") else ("pytest",)
+            missing = [name for name in wanted if importlib.util.find_spec(name) is None]
+            if missing:
+                mistakes["kind"] = f"needs {' and '.join(missing)}; pip install 'ptx-prefect[pytest]'"
+        return mistakes
+
+    def fingerprint(self, config: Mapping[str, Any], *, workdir: Path) -> Mapping[str, Any]:
+        """Versions of the interpreter, pytest and coverage; what the tests import is the suite's own digest to say."""
+        if config.get("python") is not None:
+            stat = Path(shutil.which(_resolved(config["python"], workdir)) or sys.executable).stat()
+            return {"python": f"{stat.st_size}:{stat.st_mtime_ns}"}
+        return {"python": sys.version, **{name: _version(name) for name in ("pytest", "coverage")}}
+
+    def run(self, job: Job, *, beat: Beat) -> WorkerOutcome:
+        """Run the section's tests."""
+        folder = files_dir(job).resolve()
+        junit, data = folder / "junit.xml", folder / "coverage.data"
+        for stale in (junit, *folder.glob("coverage.data*")):
+            stale.unlink(missing_ok=True)
+        order = _order(job, folder, junit, data)
+        ended = run_process(order, beat=beat, spawner=_spawner(order))
+        early = outcome_unless_exited(ended, order)
+        return early if early is not None else _outcome(job, ended, junit, data)
+
+
+def _order(job: Job, folder: Path, junit: Path, data: Path) -> Order:
+    """Where the suite has an interpreter of its own, or wants a cold start, a program; else a fork of the spawner."""
+    config = job.config
+    payload: dict[str, Any] = {
+        "args": [*_options(config, folder, junit), *config.get("args", ())],
+        "tests": list(config.get("tests", ())),
+        "coverage": None,
+    }
+    if config.get("coverage"):
+        payload["coverage"] = {
+            "data_file": str(data), "source": list(config.get("source", ())), "branch": config.get("branch")
+        }  # fmt: skip
+    if config.get("python") is None and config.get("warm", True) and not _is_about_start(config):
+        return order_for(job, allowed=("*",), entry="ptx_prefect.workers.pytest_main:main", payload=payload)
+    paper = folder / "order.json"
+    paper.write_text(json.dumps(payload), encoding="utf-8")
+    python = _resolved(config.get("python") or sys.executable, job.workdir)
+    script = Path(__file__).with_name("pytest_main.py").resolve()
+    return order_for(job, allowed=("*",), argv=(python, str(script), str(paper)))
+
+
+def _options(config: Mapping[str, Any], folder: Path, junit: Path) -> list[str]:
+    # The cache plugin stays (tests may use it), but sections that run at once must not share its directory.
+    options = [f"--junitxml={junit}", "-o", f"cache_dir={folder / 'cache'}"]
+    return [*options, f"--rootdir={config['rootdir']}"] if config.get("rootdir") else options
+
+
+def _is_about_start(config: Mapping[str, Any]) -> bool:
+    """Variables like PYTHONHASHSEED count at the start of an interpreter only."""
+    return any(str(name).startswith("PYTHON") for name in config.get("set_env") or {})
+
+
+def _spawner(order: Order) -> Spawner | None:
+    return None if order.argv else shared_spawner(_PRELOADED)
+
+
+def _resolved(python: str, workdir: Path) -> str:
+    return str(workdir / python) if "/" in python else python
+
+
+def _outcome(job: Job, ended: Ended, junit: Path, data: Path) -> WorkerOutcome:
+    usage, log, code = usage_of(ended), str(job.log_path), ended.exit_code
+    value: dict[str, Any] = {"exit_code": code, "junit": None, "coverage": None, "totals": TestTotals().as_json()}
+    value["failures"] = []
+    if data.is_file():
+        value["coverage"] = str(data)
+    if junit.is_file():
+        try:
+            cases = list(read_cases(junit))
+        except ElementTree.ParseError as error:
+            return Failed(f"{str(junit)!r} is cut short: {error}", "bad_report", usage=usage, log=log, value=value)
+        totals = totals_of(cases)
+        broken = [case for case in cases if case.outcome in ("failed", "error")]
+        value |= {"junit": str(junit), "totals": totals.as_json()}
+        value["failures"] = [{"test": case.name, "message": case.message[:500]} for case in broken[:MAX_FAILURES_TOLD]]
+    if code in (0, 5):  # 5: no test was left after the suite's own filters.
+        return Done(value, usage=usage, log=log)
+    if code == 1 and value["failures"]:
+        totals_told = value["totals"]
+        count = totals_told["failed"] + totals_told["errors"]
+        first = value["failures"][0]
+        reason = f"{count} of {totals_told['tests']} tests failed, first {first['test']!r}: {first['message']}"
+        return Failed(reason, "tests_failed", permanent=True, usage=usage, log=log, value=value)
+    kind, meaning = _MEANING.get(code or 0, ("exit_code", "pytest did not end as pytest does"))
+    reason = f"{meaning} (exit code {code}){tail_of(ended)}"
+    return Failed(reason, kind, permanent=code in (2, 4), usage=usage, log=log, value=value)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
