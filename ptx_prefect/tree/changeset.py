@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ptx_prefect.errors import TreeError
@@ -80,3 +80,30 @@ class Changeset:
                 for row in data["changes"]
             )
         )
+
+
+def compose(changesets: Sequence[Changeset]) -> Changeset:
+    """One changeset with the effect of all, each built on those before it.
+
+    Raises:
+        TreeError: two of them changed the same file without knowing of each other (they are rivals: merge them).
+    """
+    total: dict[str, FileChange] = {}
+    for changeset in changesets:
+        for change in changeset.changes:
+            before = total.get(change.path)
+            total[change.path] = change if before is None else _on_top(before, change)
+    return Changeset(tuple(total[path] for path in sorted(total) if not _is_nothing(total[path])))
+
+
+def _on_top(before: FileChange, change: FileChange) -> FileChange:
+    if before == change:
+        return before
+    known = None if before.content is None else digest_of(before.content)
+    if change.old_digest != known:
+        raise TreeError(f"two sections that do not build on each other changed {change.path!r}; merge them first")
+    return replace(change, old_digest=before.old_digest, renamed_from=change.renamed_from or before.renamed_from)
+
+
+def _is_nothing(change: FileChange) -> bool:
+    return change.content is None and change.old_digest is None

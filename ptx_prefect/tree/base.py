@@ -1,0 +1,177 @@
+"""The tree that sections change: a directory or a git revision, pinned, so that every section sees the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptx_prefect.errors import TreeError
+from ptx_prefect.tree.changeset import EXECUTABLE, REGULAR, SYMLINK, digest_of
+from ptx_prefect.tree.git import read_blobs, run_git, toplevel_of
+from ptx_prefect.tree.globs import matcher_of
+from ptx_prefect.tree.scan import Stamp, is_litter, list_directory, read_entry, stamp_of
+
+BLOB = "blob:"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a base: what identifies its content, and its mode.
+
+    ``identity`` is the sha256 of the content in a directory and ``blob:`` with git's object id in a revision, so that
+    pinning a revision reads no content.
+    """
+
+    identity: str
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A pinned tree: ``root`` is where it is read from, ``revision`` the full commit id (None: a directory).
+
+    ``prefix`` is the folder of the repository that counts as the tree (empty or ending in ``/``); ``is_git`` tells
+    that ``.gitignore`` files are obeyed.
+    """
+
+    root: Path
+    entries: Mapping[str, Entry]
+    revision: str | None = None
+    prefix: str = ""
+    is_git: bool = False
+
+    @staticmethod
+    def of_directory(path: Path | str) -> Base:
+        """The directory as it is now; without what git ignores (inside a work tree) and what tools leave behind."""
+        root = Path(path).resolve()
+        if not root.is_dir():
+            raise TreeError(f"the base {str(path)!r} is not a directory; name one, or a repository with a revision")
+        listed = _listed_by_git(root)
+        stamps = list_directory(root, skip=is_litter).files if listed is None else listed
+        entries = {name: _entry_of(root / name, stamp) for name, stamp in sorted(stamps.items())}
+        return Base(root, entries, is_git=listed is not None)
+
+    @staticmethod
+    def of_revision(repository: Path | str, revision: str) -> Base:
+        """One commit of a git repository; a folder inside a work tree gives that folder of the commit."""
+        root = Path(repository).resolve()
+        if not root.is_dir():
+            raise TreeError(f"the base {str(repository)!r} is not a directory; name a git repository")
+        commit = run_git(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+        prefix = os.fsdecode(run_git(root, "rev-parse", "--show-prefix").rstrip(b"\n"))
+        rows = run_git(root, "ls-tree", "-r", "-z", "--full-tree", f"{commit}:{prefix}").split(b"\0")
+        return Base(root, dict(_tree_rows(rows)), commit, prefix, is_git=True)
+
+    def paths(self) -> tuple[str, ...]:
+        """Every path, sorted."""
+        return tuple(self.entries)
+
+    def read(self, path: str) -> bytes:
+        """The content of one file (a link's target)."""
+        return next(iter(self.read_many([path])))[1]
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Contents in the order asked for, one in memory at a time.
+
+        Raises:
+            TreeError: no such path, or a directory's file is not what it was when the base was pinned.
+        """
+        wanted = list(paths)
+        missing = [path for path in wanted if path not in self.entries]
+        if missing:
+            raise TreeError(f"the base {str(self.root)!r} has no {missing[0]!r}")
+        if self.revision is None:
+            yield from ((path, self._read_unchanged(path)) for path in wanted)
+        else:
+            blobs = read_blobs(self.root, (self.entries[path].identity.removeprefix(BLOB) for path in wanted))
+            yield from zip(wanted, blobs, strict=True)
+
+    def digests_at(self, paths: Iterable[str]) -> dict[str, str]:
+        """The sha256 of each of ``paths`` that the base has."""
+        known = {path: self.entries[path].identity for path in paths if path in self.entries}
+        blobs = [path for path, identity in known.items() if identity.startswith(BLOB)]
+        return known | {path: digest_of(content) for path, content in self.read_many(blobs)}
+
+    @property
+    def digest(self) -> str:
+        """What identifies the whole tree, for cache keys."""
+        return self.fingerprint()
+
+    def fingerprint(self, patterns: Sequence[str] | None = None) -> str:
+        """What identifies the files that match ``patterns``: a section's cache key covers only what it reads."""
+        chosen: Iterable[str] = self.entries if patterns is None else self.select(patterns)
+        rows = (f"{path}\0{self.entries[path].mode:o}\0{self.entries[path].identity}\n" for path in chosen)
+        return digest_of("".join(rows).encode(errors="surrogateescape"))
+
+    def select(self, patterns: Sequence[str]) -> tuple[str, ...]:
+        """The paths that match any of ``patterns``, sorted."""
+        if all(pattern in self.entries for pattern in patterns):
+            return tuple(sorted(set(patterns)))
+        is_match = matcher_of(patterns)
+        return tuple(path for path in self.entries if is_match(path))
+
+    def _read_unchanged(self, path: str) -> bytes:
+        entry = self.entries[path]
+        try:
+            content = read_entry(self.root / path, entry.mode)
+        except OSError as error:
+            raise TreeError(f"the base lost {path!r} since it was pinned ({error.strerror}); run again") from error
+        if digest_of(content) != entry.identity:
+            raise TreeError(f"{path!r} in {str(self.root)!r} changed while it was being worked on; run again")
+        return content
+
+
+def holds(identity: str, content: bytes) -> bool:
+    """True when ``content`` is what ``identity`` stands for."""
+    if not identity.startswith(BLOB):
+        return digest_of(content) == identity
+    wanted = identity.removeprefix(BLOB)
+    algorithm = "sha1" if len(wanted) == 40 else "sha256"
+    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == wanted
+
+
+def _listed_by_git(root: Path) -> dict[str, Stamp] | None:
+    """What git tracks or would track; None outside a work tree and in a folder that git ignores as a whole."""
+    if toplevel_of(root) is None:
+        return None
+    try:
+        run_git(root, "check-ignore", "--quiet", ".")
+        return None
+    except TreeError:
+        pass
+    tracked = _names(run_git(root, "ls-files", "-z", "--cached"))
+    new = _names(run_git(root, "ls-files", "-z", "--others", "--exclude-standard"))
+    stamps: dict[str, Stamp] = {}
+    for name in tracked | {name for name in new if not is_litter(name)}:
+        place = root / name
+        if place.is_symlink() or place.is_file():  # a deleted one is gone; a folder here is another repository
+            stamps[name] = stamp_of(place.lstat())
+    return stamps
+
+
+def _names(listing: bytes) -> set[str]:
+    return {os.fsdecode(name) for name in listing.split(b"\0") if name}
+
+
+def _entry_of(place: Path, stamp: Stamp) -> Entry:
+    return Entry(digest_of(read_entry(place, stamp.mode)), stamp.mode)
+
+
+def _tree_rows(rows: Iterable[bytes]) -> Iterator[tuple[str, Entry]]:
+    found = []
+    for row in filter(None, rows):
+        header, name = row.split(b"\t", 1)
+        mode, kind, object_id = header.split()
+        if kind == b"blob":  # a submodule is another repository: left where it is, not part of the tree
+            found.append((os.fsdecode(name), Entry(BLOB + object_id.decode(), _canonical_mode(int(mode, 8)))))
+    return iter(sorted(found))
+
+
+def _canonical_mode(mode: int) -> int:
+    """Old repositories hold modes such as 100664."""
+    if mode == SYMLINK:
+        return SYMLINK
+    return EXECUTABLE if mode & 0o100 else REGULAR
