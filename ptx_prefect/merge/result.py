@@ -21,7 +21,7 @@ class Conflict:
     ``place`` says where, for a reader (``"lines 10-14"``, ``"imports"``, ``"[project] dependencies"``);
     ``definition`` is the dotted name of the enclosing function or class, None at the top of a file. ``versions``
     holds the rival texts in side order (a deleted one is empty). ``proposal`` is what could be written there, never
-    taken silently.
+    taken silently. ``sections`` names whose edits meet; filled in where whole trees are merged.
     """
 
     kind: ConflictClass
@@ -31,6 +31,7 @@ class Conflict:
     definition: str | None = None
     versions: tuple[str, ...] = ()
     proposal: str | None = None
+    sections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Resolution:
     place: str
     reason: str
     definition: str | None = None
+    sections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
