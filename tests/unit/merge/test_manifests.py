@@ -1,0 +1,344 @@
+"""Merge of dependency manifests: laws, cases that must conflict, cases that must not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tomllib
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ptx_prefect.merge import FileMerge, merge_file
+
+PYPROJECT = """\
+[build-system]
+requires = ["hatchling>=1.20"]
+
+[project]
+name = "shop"
+version = "1.0"
+requires-python = ">=3.9"
+keywords = ["shop", "cart"]
+# What the shop needs to run.
+dependencies = [
+  "attrs>=22",  # classes
+  "httpx>=0.24,<1",
+  "rich",
+]
+
+[project.optional-dependencies]
+docs = ["sphinx>=6"]
+
+[tool.pytest.ini_options]
+addopts = ["-ra", "--strict"]
+
+[tool.ruff.lint]
+select = ["E", "F"]
+
+[[tool.mypy.overrides]]
+module = ["junit.*"]
+ignore_missing_imports = true
+"""
+
+REQUIREMENTS = """\
+-r base.txt
+# web
+django>=4.0,<5.0
+requests==2.30.0  # pinned
+# tests
+pytest>=7
+zope.interface
+"""
+
+PACKAGE = """\
+{
+  "name": "shop",
+  "version": "1.0.0",
+  "files": ["dist", "src"],
+  "scripts": {
+    "build": "tsc",
+    "test": "jest"
+  },
+  "dependencies": {
+    "express": "^4.17.0",
+    "react": "^17.0.0"
+  },
+  "devDependencies": {
+    "jest": "~29.1.0"
+  }
+}
+"""
+
+BASES = {"pyproject.toml": PYPROJECT, "requirements.txt": REQUIREMENTS, "package.json": PACKAGE}
+
+
+def merged(path: str, *edits: tuple[str, str]) -> FileMerge:
+    """One side an edit (old text, new text) of the base at that path."""
+    base = BASES[path]
+    sides = []
+    for old, new in edits:
+        assert old in base
+        sides.append(base.replace(old, new, 1).encode())
+    return merge_file(base.encode(), sides, path=path)
+
+
+MUST_MERGE = {
+    "two pins of neighbours": (
+        "requirements.txt",
+        [("django>=4.0,<5.0", "django>=4.2,<5.0"), ("requests==2.30.0", "requests==2.31.0")],
+        ["django>=4.2,<5.0\nrequests==2.31.0  # pinned\n"],
+    ),
+    "two additions at one place": (
+        "requirements.txt",
+        [("pytest>=7\n", "pytest>=7\npytest-cov\n"), ("pytest>=7\n", "pytest>=7\npytest-xdist\n")],
+        ["pytest>=7\n", "pytest-cov\n", "pytest-xdist\n"],
+    ),
+    "lower and upper bound": (
+        "requirements.txt",
+        [("django>=4.0,<5.0", "django>=4.1,<5.0"), ("django>=4.0,<5.0", "django>=4.0,<6.0")],
+        ["django>=4.1,<6.0\n"],
+    ),
+    "both raise the lower bound": (
+        "requirements.txt",
+        [("pytest>=7", "pytest>=7.4"), ("pytest>=7", "pytest>=8")],
+        ["pytest>=8\n"],
+    ),
+    "one removes, the other adds beside it": (
+        "requirements.txt",
+        [("pytest>=7\n", ""), ("pytest>=7\n", "pytest>=7\nhypothesis\n")],
+        ["# tests\nhypothesis\n"],
+    ),
+    "both add one project at different places": (
+        "requirements.txt",
+        [("# web\n", "# web\nboto3>=1.2\n"), ("zope.interface\n", "zope.interface\nBoto3<2\n")],
+        ["<2"],
+    ),
+    "excluded versions": (
+        "requirements.txt",
+        [("pytest>=7", "pytest>=7,!=7.1"), ("pytest>=7", "pytest>=7,!=7.2")],
+        ["pytest>=7,!=7.1,!=7.2\n"],
+    ),
+    "toml: additions to one list": (
+        "pyproject.toml",
+        [('  "rich",\n', '  "rich",\n  "typer",\n'), ('  "rich",\n', '  "rich>=13",\n')],
+        ['  "rich>=13",\n  "typer",\n]'],
+    ),
+    "toml: requires-python raised by both": (
+        "pyproject.toml",
+        [(">=3.9", ">=3.10"), (">=3.9", ">=3.11")],
+        ['requires-python = ">=3.11"\n'],
+    ),
+    "toml: one-line lists": (
+        "pyproject.toml",
+        [('["E", "F"]', '["E", "F", "I"]'), ('["E", "F"]', '["E", "F", "UP"]')],
+        ['select = ["E", "F", "I", "UP"]\n'],
+    ),
+    "toml: two new tables at the end": (
+        "pyproject.toml",
+        [
+            ("ignore_missing_imports = true\n", "ignore_missing_imports = true\n\n[tool.one]\na = 1\n"),
+            ("ignore_missing_imports = true\n", "ignore_missing_imports = true\n\n[tool.two]\nb = 2\n"),
+        ],
+        ["\n[tool.one]\na = 1\n", "\n[tool.two]\nb = 2\n"],
+    ),
+    "toml: list broken into lines and an addition": (
+        "pyproject.toml",
+        [('docs = ["sphinx>=6"]', 'docs = [\n  "sphinx>=6",\n]'), ('["sphinx>=6"]', '["sphinx>=6", "furo"]')],
+        ['docs = [\n  "sphinx>=6",\n  "furo",\n]\n'],
+    ),
+    "json: additions at the end of an object": (
+        "package.json",
+        [('"^17.0.0"\n', '"^17.0.0",\n    "redux": "^4.0.0"\n'), ('"^17.0.0"\n', '"^17.0.0",\n    "swr": "^2.0.0"\n')],
+        ['    "react": "^17.0.0",\n    "redux": "^4.0.0",\n    "swr": "^2.0.0"\n  },'],
+    ),
+    "json: ranges that meet": (
+        "package.json",
+        [("^4.17.0", "^4.18.1"), ("^4.17.0", "^4.17.3")],
+        ['"express": "^4.18.1"'],
+    ),
+    "json: a script and a bump beside it": (
+        "package.json",
+        [('"test": "jest"\n', '"test": "jest",\n    "lint": "eslint ."\n'), ('"test": "jest"', '"test": "jest --ci"')],
+        ['    "test": "jest --ci",\n    "lint": "eslint ."\n  },'],
+    ),
+    "json: list on one line": (
+        "package.json",
+        [('["dist", "src"]', '["dist"]'), ('["dist", "src"]', '["dist", "src", "types"]')],
+        ['"files": ["dist", "types"]'],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MUST_MERGE)
+def test_demands_that_go_together_are_merged_whatever_the_order(case: str) -> None:
+    path, edits, expected = MUST_MERGE[case]
+    results = [merged(path, *order) for order in itertools.permutations(edits)]
+
+    assert all(result.is_clean for result in results), results[0].conflicts
+    assert len({result.content for result in results}) == 1
+    for text in expected:
+        assert text in results[0].content.decode()
+    if path.endswith(".toml"):
+        tomllib.loads(results[0].content.decode())
+    if path.endswith(".json"):
+        json.loads(results[0].content)
+
+
+def lines_of(text: str) -> set[str]:
+    """The lines but for the comma at their end, which depends on what follows."""
+    return {line.rstrip(",") for line in text.splitlines()}
+
+
+MUST_CONFLICT = {
+    "two pins": ("requirements.txt", [("==2.30.0", "==2.31.0"), ("==2.30.0", "==2.32.0")], "dependency"),
+    "removed and bumped": ("requirements.txt", [("pytest>=7\n", ""), ("pytest>=7", "pytest>=8")], "dependency"),
+    "empty range": ("requirements.txt", [("django>=4.0,", "django>=5.1,"), ("<5.0", "<4.2")], "dependency"),
+    "bound dropped and raised": (
+        "requirements.txt",
+        [("django>=4.0,<5.0", "django>=4.0"), ("<5.0", "<6.0")],
+        "dependency",
+    ),
+    "new project, two pins, two places": (
+        "requirements.txt",
+        [("# web\n", "# web\nboto3==1.2\n"), ("zope.interface\n", "zope.interface\nboto3==1.3\n")],
+        "dependency",
+    ),
+    "two markers": (
+        "requirements.txt",
+        [("zope.interface\n", 'foo; python_version<"3.11"\n'), ("zope.interface\n", 'foo; sys_platform=="win32"\n')],
+        "dependency",
+    ),
+    "two sources": (
+        "requirements.txt",
+        [("pytest>=7\n", "pytest @ https://a.example/p.whl\n"), ("pytest>=7\n", "pytest>=8\n")],
+        "dependency",
+    ),
+    "two comments": ("requirements.txt", [("# pinned", "# bug 1"), ("# pinned", "# bug 2")], "file"),
+    "toml: two versions": ("pyproject.toml", [('"1.0"', '"1.1"'), ('"1.0"', '"2.0"')], "file"),
+    "toml: removed and bumped": (
+        "pyproject.toml",
+        [('  "httpx>=0.24,<1",\n', ""), ("httpx>=0.24,<1", "httpx>=0.25,<1")],
+        "dependency",
+    ),
+    "toml: an ordered list": (
+        "pyproject.toml",
+        [('["-ra", "--strict"]', '["-ra", "--strict", "-x"]'), ('["-ra", "--strict"]', '["-q", "-ra", "--strict"]')],
+        "file",
+    ),
+    "toml: no common build system": (
+        "pyproject.toml",
+        [("hatchling>=1.20", "hatchling==1.21"), ("hatchling>=1.20", "hatchling==1.25")],
+        "dependency",
+    ),
+    "toml: two nameless tables": (
+        "pyproject.toml",
+        [
+            ("= true\n", '= true\n\n[[tool.mypy.overrides]]\nmodule = ["a"]\n'),
+            ("= true\n", '= true\n\n[[tool.mypy.overrides]]\nmodule = ["b"]\n'),
+        ],
+        "file",
+    ),
+    "json: no common range": ("package.json", [("^4.17.0", "^5.0.0"), ("^4.17.0", "^4.18.0")], "dependency"),
+    "json: uncertain range": ("package.json", [("^4.17.0", "latest"), ("^4.17.0", "^4.18.0")], "dependency"),
+    "json: one script": ("package.json", [('"tsc"', '"tsc -b"'), ('"tsc"', '"esbuild"')], "file"),
+    "json: runtime and development": (
+        "package.json",
+        [
+            ('"express"', '"lodash": "^4.0.0",\n    "express"'),
+            ('"jest": "~', '"lodash": "^4.0.0",\n    "jest": "~'),
+        ],
+        "file",
+    ),
+    "json: one script added twice": (
+        "package.json",
+        [('"build": "tsc"', '"a": "x",\n    "build": "tsc"'), ('"test": "jest"', '"test": "jest",\n    "a": "y"')],
+        "file",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MUST_CONFLICT)
+def test_demands_without_a_common_answer_are_conflicts_that_lose_nothing(case: str) -> None:
+    path, edits, kind = MUST_CONFLICT[case]
+    for order in itertools.permutations(edits):
+        result = merged(path, *order)
+
+        assert not result.is_clean, result.content.decode()
+        assert kind in {conflict.kind for conflict in result.conflicts}
+        base = BASES[path]
+        for old, new in order:
+            assert lines_of(base.replace(old, new, 1)) - lines_of(base) <= lines_of(result.content.decode())
+
+
+def test_a_dependency_conflict_names_both_demands() -> None:
+    (conflict,) = merged("requirements.txt", ("==2.30.0", "==2.31.0"), ("==2.30.0", "==2.32.0")).conflicts
+
+    assert "requests==2.31.0" in conflict.reason
+    assert "requests==2.32.0" in conflict.reason
+    assert conflict.place == "requests"
+
+
+@pytest.mark.parametrize("path", BASES)
+@pytest.mark.parametrize("layout", ["\n", "\r\n", "no final newline"])
+def test_one_changed_side_is_taken_byte_for_byte(path: str, layout: str) -> None:
+    base = BASES[path].rstrip("\n") if layout.startswith("no") else BASES[path].replace("\n", layout)
+    side = base.replace("react", "preact").replace("rich", "poor").replace("pytest", "nose")
+
+    for sides in ([side, base], [base, side], [side, side]):
+        assert merge_file(base.encode(), [one.encode() for one in sides], path=path).content == side.encode()
+
+
+BROKEN = {
+    "package.json": [b"{", b"", b"[1]", b'{"a": }', b"\xff\xfe{", b'{"a":' * 500, b'{"a": 1, "a": 2}'],
+    "pyproject.toml": [b"[", b"", b"a = ", b"\xff\xfe = 1", b"a = " + b"[" * 500, b'a = """'],
+    "requirements.txt": [b"===", b"", b"\xff\xfe", b"a ==", b"a \\", b"a\x0cb\n"],
+}
+
+
+@pytest.mark.parametrize("path", BROKEN)
+def test_broken_input_is_a_clear_result_that_keeps_every_edit(path: str) -> None:
+    good = BASES[path].encode()
+    for broken in BROKEN[path]:
+        versions = ((good, broken, good + b"# x\n"), (broken, good, good + b"# y\n"), (b"", good, broken))
+        for base, *sides in versions:
+            result = merge_file(base, sides, path=path)
+            lines = result.content.splitlines()
+
+            assert set(sides[1].splitlines()) - set(base.splitlines()) <= set(lines)
+            assert all(conflict.reason for conflict in result.conflicts)
+
+
+def test_a_huge_requirements_file_is_merged() -> None:
+    lines = [f"project-{number}=={number}.0" for number in range(5_000)]
+    sides = [[*lines], [*lines]]
+    sides[0][2_000], sides[1][2_001] = "project-2000==7", "project-2001==8"
+
+    result = merge_file(*_joined(lines, *sides), path="requirements.txt")
+
+    assert result.is_clean
+    assert b"project-2000==7\nproject-2001==8\n" in result.content
+
+
+def _joined(base: list[str], *sides: list[str]) -> tuple[bytes, list[bytes]]:
+    return "\n".join([*base, ""]).encode(), ["\n".join([*side, ""]).encode() for side in sides]
+
+
+NAMES = st.sampled_from([f"{letter}{letter}" for letter in "bcdefghijklmn"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sets(NAMES, max_size=3), min_size=2, max_size=4), st.randoms())
+def test_additions_give_one_sorted_list_in_any_order_of_arrival(added: list[set[str]], random: Random) -> None:
+    base = ["aa>=1", "hh==2", "zz"]
+    old, sides = _joined(base, *(sorted([*base, *(name for name in names if name != "hh")]) for names in added))
+    expected = sorted({*base, *(name for names in added for name in names if name != "hh")})
+
+    result = merge_file(old, sides, path="requirements.txt")
+    random.shuffle(sides)
+
+    assert result.content.decode().splitlines() == expected
+    assert merge_file(old, sides, path="requirements.txt").content == result.content
+    assert merge_file(old, [result.content, *sides], path="requirements.txt").content == result.content
