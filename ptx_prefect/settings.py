@@ -64,6 +64,29 @@ class Resources(StrictModel):
     cpu_threshold: Annotated[float, Field(gt=0, le=1, description="The pool does not grow above this load.")] = 0.8
 
 
+class ModelAlias(StrictModel):
+    """A name for a model. What is left out comes from the built-in alias of the same name, if there is one."""
+
+    provider: Annotated[
+        Literal["anthropic", "openai", "openai-responses"] | None,
+        Field(description="What the server speaks; `openai` is Chat Completions, as most compatible servers have it."),
+    ] = None
+    model: Annotated[str | None, Field(description="The provider's name of the model.")] = None
+    base_url: Annotated[str | None, Field(description="Another server that speaks the same; OpenAI's end in /v1.")] = (
+        None
+    )
+    key_env: Annotated[
+        str | None, Field(description="Variable that holds the key; empty: the server wants none.", pattern=r"^\w*$")
+    ] = None
+
+
+class Price(StrictModel):
+    """US dollars for a million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+
+
 class Settings(StrictModel):
     """Everything that is the same for many tasks. The first four groups are the specification's ``config.json``."""
 
@@ -74,6 +97,13 @@ class Settings(StrictModel):
     default_worker: Annotated[
         dict[str, Any] | None, Field(description="Worker of sections that name none, as in a component's `worker`.")
     ] = None
+    models: Annotated[
+        dict[str, ModelAlias], Field(description="Model aliases, beside the built-in haiku, sonnet, opus, gpt.")
+    ] = Field(default_factory=dict)
+    default_model: Annotated[str, Field(description="Alias of `chat` workers that name no model.")] = "sonnet"
+    prices: Annotated[
+        dict[str, Price], Field(description="Prices by model; wins over the list that comes with the `ai` extra.")
+    ] = Field(default_factory=dict)
     task_runner: Annotated[
         Literal["concurrent", "dask", "ray"], Field(description="Prefect task runner that the sections run on.")
     ] = "concurrent"

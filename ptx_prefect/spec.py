@@ -35,6 +35,10 @@ class Component(StrictModel):
     worker: WorkerRef | None = None
     reads: Annotated[tuple[str, ...], Field(description="Paths or globs that it reads.")] = ()
     writes: Annotated[tuple[str, ...], Field(description="Paths or globs that it may change; others are refused.")] = ()
+    checks: Annotated[
+        tuple[Argv, ...],
+        Field(description="Commands that the section's own result must pass; a model is told why not."),
+    ] = ()
     timeout_seconds: Annotated[Seconds | None, Field(description="Deadline of this section (seconds).")] = None
     estimate_seconds: Annotated[Seconds | None, Field(description="How long it is expected to take (seconds).")] = None
 
@@ -82,6 +86,15 @@ class Output(StrictModel):
     patches: Annotated[str | None, Field(description="A directory that gets one patch file a section.")] = None
 
 
+class Budget(StrictModel):
+    """What the whole run may spend. Each call is reserved before it is made; what does not fit is not started."""
+
+    tokens: Annotated[int | None, Field(gt=0, description="Input and output tokens together.")] = None
+    usd: Annotated[float | None, Field(gt=0, description="US dollars.")] = None
+    calls: Annotated[int | None, Field(gt=0, description="Model calls.")] = None
+    wall_seconds: Annotated[Seconds | None, Field(description="After this, nothing is started (seconds).")] = None
+
+
 class _Task(StrictModel):
     task_id: Annotated[str, Field(min_length=1, max_length=200, description="Names the run in reports and artifacts.")]
     parallelism_hint: Annotated[int | None, Field(ge=1, le=1000, description="How many sections may run at once.")] = (
@@ -93,6 +106,7 @@ class _Task(StrictModel):
     output_dir: Annotated[
         str | None, Field(description="Reports and artifacts; default `ptx-output/<task_id>` where the run starts.")
     ] = None
+    budget: Annotated[Budget | None, Field(description="Limits of what model calls may spend in all.")] = None
     fail_fast: Annotated[bool, Field(description="Stop everything at the first failed section.")] = False
 
 
