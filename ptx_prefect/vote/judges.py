@@ -120,22 +120,24 @@ def ballots_from_comparisons(
 def judgements_from(answer: object, *, judge: str, candidate: str, criteria: Sequence[str]) -> tuple[Judgement, ...]:
     """The scores in a worker's answer: a mapping of criterion to number, or text that holds such a JSON object.
 
+    A judge may score some of the criteria only (a reviewer has a field).
+
     Raises:
-        VoteError: there is none, a criterion is missing, or a value is not a number from 0 to 10.
+        VoteError: no criterion is scored, or a value is not a number from 0 to 10.
     """
     found: Mapping[str, Any] = answer if isinstance(answer, Mapping) else _object_in(str(answer))
     inner = found.get("scores")
     if isinstance(inner, Mapping):
         found = inner
-    lacking = [criterion for criterion in criteria if criterion not in found]
-    if lacking:
+    scored = [criterion for criterion in criteria if criterion in found]
+    if not scored:
         raise VoteError(
-            f"judge {judge!r} gave {candidate!r} no score for {lacking!r}; it must return {list(criteria)!r}"
+            f"judge {judge!r} gave {candidate!r} no score for any of {list(criteria)!r}: {str(answer)[:80]!r}"
         )
-    wrong = {key: found[key] for key in criteria if not _is_score(found[key])}
+    wrong = {key: found[key] for key in scored if not _is_score(found[key])}
     if wrong:
         raise VoteError(f"judge {judge!r} gave {candidate!r} {wrong!r}; scores are numbers from 0 to 10")
-    return tuple(Judgement(judge, candidate, key, float(found[key])) for key in criteria)
+    return tuple(Judgement(judge, candidate, key, float(found[key])) for key in scored)
 
 
 def judge_instruction(criteria: Sequence[str], description: str) -> str:

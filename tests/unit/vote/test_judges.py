@@ -91,9 +91,9 @@ def test_scores_are_found_in_what_a_worker_returns(answer):
 
 
 @pytest.mark.parametrize(
-    "answer", ["fine work!", {"clarity": 7}, {"clarity": 7, "depth": "high"}, {"clarity": 70, "depth": 1}]
+    "answer", ["fine work!", {"beauty": 7}, {"clarity": 7, "depth": "high"}, {"clarity": 70, "depth": 1}]
 )
-def test_an_answer_without_whole_scores_is_refused_naming_the_judge(answer):
+def test_an_answer_without_scores_is_refused_naming_the_judge(answer):
     with pytest.raises(VoteError, match="judge 'x'"):
         judgements_from(answer, judge="x", candidate="a", criteria=["clarity", "depth"])
 
