@@ -183,6 +183,7 @@ def _from_suite(spec: SectioningSpec, settings: Settings, state_dir: Path, notes
             name=f"tests-{index:0{width}d}",
             description=f"{share.tests} tests of {share.files} files",
             config={
+                "args": list(suite.args),
                 "tests": list(share.selection),
                 "rootdir": collected.rootdir,
                 "coverage": suite.coverage,

@@ -8,13 +8,10 @@ they hold even while this process is busy, stopped or gone. :func:`cancel_all` e
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import secrets
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,18 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import ptx_prefect
-from ptx_prefect.errors import WorkerError
 from ptx_prefect.workers import process_tree
 from ptx_prefect.workers.frames import FrameReader, send_frame
 from ptx_prefect.workers.registry import Child, children_dir, end_child, forget_child
+from ptx_prefect.workers.spawners import Spawner, shared_spawner
 
 GRACE_S = 2.0
 """Between SIGTERM and SIGKILL (seconds)."""
 ANSWER_S = 20.0
 """How much longer than allowed a supervisor may take before it is given up (seconds)."""
-
-SERVE_AT_ONCE = "from ptx_prefect.workers.spawner import main; main({fd})"
 
 EndedBy = Literal["exit", "deadline", "silent", "memory", "cancelled", "trouble"]
 
@@ -42,7 +36,9 @@ EndedBy = Literal["exit", "deadline", "silent", "memory", "cancelled", "trouble"
 class Order:
     """One child. Either ``argv``, or ``entry`` (``module:function`` of ours, called in a fork of the spawner).
 
-    ``env`` is the whole environment. Times are in seconds; ``heartbeat_s`` and ``memory_limit_mb`` None: no limit.
+    ``env`` is the whole environment; where the spawner ``is_configured`` for its work, it only adds to what is there,
+    and the working directory is the spawner's. Times are in seconds; ``heartbeat_s`` and ``memory_limit_mb`` None: no
+    limit.
     """
 
     section: str
@@ -57,6 +53,7 @@ class Order:
     heartbeat_s: float | None = None
     memory_limit_mb: float | None = None
     grace_s: float = GRACE_S
+    is_configured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,98 +119,6 @@ def cancel_all(reason: str, *, section: str | None = None) -> int:
     return told
 
 
-class Spawner:
-    """A spawner process, started when first needed and again should it die. Threads may share one.
-
-    Args:
-        code: what the spawner runs, with ``{fd}`` for its descriptor; default: serve at once.
-        env: its environment; default: this process's.
-        cwd: where it starts.
-    """
-
-    def __init__(
-        self,
-        *,
-        code: str = SERVE_AT_ONCE,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-    ) -> None:
-        self._code = code
-        self._env = env
-        self._cwd = cwd
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._owner = 0
-
-    def adopt(self, connection: socket.socket) -> None:
-        """Have a supervisor started at the other end of ``connection``.
-
-        Raises:
-            WorkerError: it cannot be started, twice.
-        """
-        with self._lock:
-            for _ in range(2):
-                try:
-                    socket.send_fds(self._connected(), [b"+"], [connection.fileno()])
-                    return
-                except OSError as error:
-                    trouble = error
-                    self._drop()
-        raise WorkerError(f"cannot start a supervisor for child processes: {trouble}") from trouble
-
-    def close(self) -> None:
-        """Let the spawner end. Its supervisors go on with their work."""
-        with self._lock:
-            self._drop()
-
-    def _connected(self) -> socket.socket:
-        if self._control is not None and self._process is not None and self._owner == os.getpid():
-            if self._process.poll() is None:
-                return self._control
-            self._drop()
-        ours, theirs = socket.socketpair()
-        home = str(Path(ptx_prefect.__file__).resolve().parent.parent)
-        # The entry of "-c" in sys.path is the working directory, which may hold a "json.py" of the user's.
-        code = f"import sys; sys.path[: not sys.flags.safe_path] = [{home!r}]; " + self._code.replace(
-            "{fd}", str(theirs.fileno())
-        )
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                env=None if self._env is None else dict(self._env),
-                cwd=self._cwd,
-            )
-        self._control, self._owner = ours, os.getpid()
-        return ours
-
-    def _drop(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        if self._process is not None and self._owner == os.getpid():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=5)
-        self._control = self._process = None
-
-
-_shared: dict[str, Spawner] = {}
-_shared_lock = threading.Lock()
-
-
-def shared_spawner(code: str = SERVE_AT_ONCE) -> Spawner:
-    """The spawner that all children of this process with the same ``code`` share; closed when the process ends."""
-    with _shared_lock:
-        if code not in _shared:
-            _shared[code] = Spawner(code=code)
-            atexit.register(_shared[code].close)
-        return _shared[code]
-
-
 class _Live:
     """A running child as :func:`cancel_all` sees it."""
 
@@ -256,6 +161,7 @@ def _message_of(order: Order, marker: str) -> dict[str, Any]:
         "heartbeat_s": order.heartbeat_s,
         "memory_limit_mb": order.memory_limit_mb,
         "grace_s": order.grace_s,
+        "is_configured": order.is_configured,
         "log_path": str(order.log_path),
         "state_dir": str(order.state_dir),
         "marker": marker,

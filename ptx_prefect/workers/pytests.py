@@ -15,6 +15,8 @@ Failed tests are a permanent failure (another attempt would only hide an unstead
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib.metadata
 import importlib.util
 import json
@@ -25,6 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ptx_prefect.errors import WorkerError
 from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
 from ptx_prefect.strict import nearest
 from ptx_prefect.workers.endings import (
@@ -37,8 +40,9 @@ from ptx_prefect.workers.endings import (
     tail_of,
     usage_of,
 )
-from ptx_prefect.workers.process import Ended, Order, Spawner, run_process, shared_spawner
+from ptx_prefect.workers.process import Ended, Order, run_process
 from ptx_prefect.workers.protocol import Beat, Job
+from ptx_prefect.workers.spawners import shared_spawner
 from ptx_prefect.workers.test_totals import TestTotals, read_cases, totals_of
 
 KEYS = ("args", "tests", "coverage", "source", "branch", "python", "rootdir", "warm", *COMMON_KEYS)
@@ -50,9 +54,8 @@ _MEANING = {
     3: ("pytest_internal", "pytest broke internally"),
     4: ("usage", "pytest refused its arguments; check args and tests"),
 }
-_PRELOADED = (
-    "import pytest, _pytest.junitxml, _pytest.terminal; from ptx_prefect.workers.spawner import main; main({fd})"
-)
+_HOST = "from ptx_prefect.workers.pytest_main import host; host({{fd}}, {args!r})"
+_PRELOADED = "import _pytest.junitxml, pytest; from ptx_prefect.workers.spawner import main; main({fd})"
 
 
 class PytestWorker:
@@ -93,46 +96,68 @@ class PytestWorker:
         junit, data = folder / "junit.xml", folder / "coverage.data"
         for stale in (junit, *folder.glob("coverage.data*")):
             stale.unlink(missing_ok=True)
-        order = _order(job, folder, junit, data)
-        ended = run_process(order, beat=beat, spawner=_spawner(order))
-        early = outcome_unless_exited(ended, order)
-        return early if early is not None else _outcome(job, ended, junit, data)
+        ended = _run(job, folder, junit, data, beat)
+        order = ended[1]
+        early = outcome_unless_exited(ended[0], order)
+        return early if early is not None else _outcome(job, ended[0], junit, data)
 
 
-def _order(job: Job, folder: Path, junit: Path, data: Path) -> Order:
-    """Where the suite has an interpreter of its own, or wants a cold start, a program; else a fork of the spawner."""
-    config = job.config
-    payload: dict[str, Any] = {
-        "args": [*_options(config, folder, junit), *config.get("args", ())],
-        "tests": list(config.get("tests", ())),
-        "coverage": None,
-    }
-    if config.get("coverage"):
-        payload["coverage"] = {
-            "data_file": str(data), "source": list(config.get("source", ())), "branch": config.get("branch")
-        }  # fmt: skip
-    if config.get("python") is None and config.get("warm", True) and not _is_about_start(config):
-        return order_for(job, allowed=("*",), entry="ptx_prefect.workers.pytest_main:main", payload=payload)
+def _run(job: Job, folder: Path, junit: Path, data: Path, beat: Beat) -> tuple[Ended, Order]:
+    """On the warmest way that the section allows.
+
+    1. A fork of a pytest that is configured for the suite already: plugins, arguments, first conftest files.
+    2. With coverage, which must see all imports: a fork of a process that has imported pytest.
+    3. With another interpreter, variables that count at its start, or ``"warm": false``: a new process.
+    """
+    config, payload = job.config, _payload(job, folder, junit, data)
+    is_warm = config.get("python") is None and config.get("warm", True) and not _is_about_start(config)
+    entry = "ptx_prefect.workers.pytest_main:main"
+    if is_warm and payload["coverage"] is None:
+        order = order_for(job, allowed=("*",), entry=entry, payload=payload)
+        args = [*payload["args"], *(() if config.get("args") else _places(config))]
+        added = {key: value for key, value in order.env.items() if key.startswith("PTX_")}
+        added["PTX_SECTION_FILES"] = str(folder)
+        env = {key: value for key, value in order.env.items() if not key.startswith("PTX_")}
+        spawner = shared_spawner(_HOST.format(args=args), env=env, cwd=job.workdir.resolve())
+        with contextlib.suppress(WorkerError):  # Then a cold start fails alike, and its log says why.
+            configured = dataclasses.replace(order, env=added, is_configured=True)
+            return run_process(configured, beat=beat, spawner=spawner), configured
+    if is_warm and payload["coverage"] is not None:
+        order = order_for(job, allowed=("*",), entry=entry, payload=payload)
+        order = dataclasses.replace(order, env={**order.env, "PTX_SECTION_FILES": str(folder)})
+        return run_process(order, beat=beat, spawner=shared_spawner(_PRELOADED)), order
     paper = folder / "order.json"
     paper.write_text(json.dumps(payload), encoding="utf-8")
     python = _resolved(config.get("python") or sys.executable, job.workdir)
     script = Path(__file__).with_name("pytest_main.py").resolve()
-    return order_for(job, allowed=("*",), argv=(python, str(script), str(paper)))
+    order = order_for(job, allowed=("*",), argv=(python, str(script), str(paper)))
+    order = dataclasses.replace(order, env={**order.env, "PTX_SECTION_FILES": str(folder)})
+    return run_process(order, beat=beat), order
 
 
-def _options(config: Mapping[str, Any], folder: Path, junit: Path) -> list[str]:
+def _payload(job: Job, folder: Path, junit: Path, data: Path) -> dict[str, Any]:
+    config = job.config
+    coverage = {"data_file": str(data), "source": list(config.get("source", ())), "branch": config.get("branch")}
     # The cache plugin stays (tests may use it), but sections that run at once must not share its directory.
-    options = [f"--junitxml={junit}", "-o", f"cache_dir={folder / 'cache'}"]
-    return [*options, f"--rootdir={config['rootdir']}"] if config.get("rootdir") else options
+    options = ["-o", "cache_dir=$PTX_SECTION_FILES/cache"]
+    if config.get("rootdir"):
+        options.append(f"--rootdir={config['rootdir']}")
+    return {
+        "args": [*options, *config.get("args", ())],
+        "tests": list(config.get("tests", ())),
+        "junit": str(junit),
+        "coverage": coverage if config.get("coverage") else None,
+    }
+
+
+def _places(config: Mapping[str, Any]) -> list[str]:
+    """Where a suite without arguments of its own starts, for its first conftest files."""
+    return [str(config["rootdir"])] if config.get("rootdir") else []
 
 
 def _is_about_start(config: Mapping[str, Any]) -> bool:
     """Variables like PYTHONHASHSEED count at the start of an interpreter only."""
     return any(str(name).startswith("PYTHON") for name in config.get("set_env") or {})
-
-
-def _spawner(order: Order) -> Spawner | None:
-    return None if order.argv else shared_spawner(_PRELOADED)
 
 
 def _resolved(python: str, workdir: Path) -> str:

@@ -8,6 +8,7 @@ the supervisor forks the work. See :mod:`ptx_prefect.workers.supervisor`.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -15,9 +16,11 @@ import select
 import signal
 import socket
 import sys
+import threading
 import types
 from collections.abc import Callable
 
+from ptx_prefect.workers.frames import send_frame
 from ptx_prefect.workers.supervisor import Work, supervise
 
 PARENT_CHECK_S = 2.0
@@ -34,12 +37,17 @@ def main(descriptor: int) -> None:
 
 
 def serve(control: socket.socket) -> Work:
-    """Fork a supervisor for each connection that arrives. Returns in the work's process only."""
+    """Fork a supervisor for each connection that arrives. Returns in the work's process only.
+
+    The first message says what this process has loaded, so that the run can tell when it has gone stale.
+    """
     parent = os.getppid()
+    if _has_threads():
+        os._exit(1)  # Something that was imported started one: forking is not safe here.
+    send_frame(control, {"loaded": _loaded_files()})
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Supervisors report over their own connection; nobody waits.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle: it tells the supervisors.
     gc.collect()
-    gc.freeze()
     while True:
         if not select.select([control], [], [], PARENT_CHECK_S)[0]:
             if os.getppid() != parent:
@@ -53,3 +61,22 @@ def serve(control: socket.socket) -> Work:
             return supervise(socket.socket(fileno=descriptors[0]))
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _has_threads() -> bool:
+    try:
+        return len(os.listdir("/proc/self/task")) > 1  # noqa: PTH208 - a count
+    except OSError:
+        return threading.active_count() > 1
+
+
+def _loaded_files() -> dict[str, list[int]]:
+    """Size and time of every source file behind a loaded module."""
+    found = {}
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if isinstance(path, str):
+            with contextlib.suppress(OSError):
+                stat = os.stat(path)  # noqa: PTH116 - hundreds of them
+                found[path] = [stat.st_mtime_ns, stat.st_size]
+    return found

@@ -174,6 +174,22 @@ class _Supervisor:
             with contextlib.suppress(BlockingIOError):
                 os.read(self.wakeup, 4096)
 
+    def hand_over(self) -> None:
+        """In the work's process: what is the supervisor's goes, and output goes to the supervisor.
+
+        Not only 1 and 2: a configured pytest has put copies of them aside, to write its own lines to. All of them
+        are known by the file that a spawner starts with as its output.
+        """
+        placeholder = os.fstat(1)
+        for descriptor in _descriptors():
+            with contextlib.suppress(OSError):
+                if descriptor in (1, 2) or os.path.samestat(os.fstat(descriptor), placeholder):
+                    os.dup2(self._output_end, descriptor, inheritable=descriptor in (1, 2))
+        self.connection.close()
+        self.log.close()
+        for descriptor in (self.output, self._output_end, self.wakeup, self._wakeup_end):
+            os.close(descriptor)
+
     def _below(self) -> list[int]:
         found = [pid for pid in process_tree.descendants(os.getpid()) if process_tree.started(pid) is not None]
         if not sys.platform.startswith("linux"):  # No subreaper there: strays are known by their marker only.
@@ -300,15 +316,11 @@ def _become_work(supervisor: _Supervisor, parent: int) -> Work | None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(OSError):  # Under memory pressure the kernel shall take the work, not the run.
         Path("/proc/self/oom_score_adj").write_text("500")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(supervisor._output_end, 1)
-    os.dup2(supervisor._output_end, 2)
-    supervisor.connection.detach()
-    kept = result.fileno()
-    os.closerange(3, kept)
-    os.closerange(kept + 1, _descriptor_limit())
+    supervisor.hand_over()
     try:
+        if order["is_configured"]:
+            os.environ.update(order["env"])
+            return Work(order["entry"], order["payload"], result)
         os.chdir(order["cwd"])
         os.environ.clear()
         os.environ.update(order["env"])
@@ -323,10 +335,10 @@ def _become_work(supervisor: _Supervisor, parent: int) -> Work | None:
     return Work(order["entry"], order["payload"], result)
 
 
-def _descriptor_limit() -> int:
-    with contextlib.suppress(OSError, ValueError):
-        return max(int(name) for name in os.listdir("/proc/self/fd")) + 1  # noqa: PTH208 - names only
-    return min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 65536)
+def _descriptors() -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - names only
+    return [0, 1, 2]
 
 
 def _last_line(path: Path) -> str:

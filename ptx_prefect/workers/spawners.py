@@ -1,0 +1,147 @@
+"""The run's side of spawner processes: started when first needed, shared by its threads, replaced when they die."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import ptx_prefect
+from ptx_prefect.errors import WorkerError
+from ptx_prefect.workers.frames import receive_frame
+
+SERVE_AT_ONCE = "from ptx_prefect.workers.spawner import main; main({fd})"
+START_LIMIT_S = 60.0
+
+
+class Spawner:
+    """A spawner process. It is started again when it died, or when a file that it has loaded changed.
+
+    Args:
+        code: what it runs, with ``{fd}`` for its descriptor; default: serve at once.
+        env: its environment; default: this process's.
+        cwd: where it starts.
+        start_limit_s: how long it may take until it serves (seconds).
+    """
+
+    def __init__(
+        self,
+        *,
+        code: str = SERVE_AT_ONCE,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        start_limit_s: float = START_LIMIT_S,
+    ) -> None:
+        self._code = code
+        self._env = env
+        self._cwd = cwd
+        self._start_limit_s = start_limit_s
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._owner = 0
+        self._loaded: Mapping[str, list[int]] = {}
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Have a supervisor started at the other end of ``connection``.
+
+        Raises:
+            WorkerError: it cannot be started.
+        """
+        with self._lock:
+            for _ in range(2):
+                try:
+                    socket.send_fds(self._connected(), [b"+"], [connection.fileno()])
+                    return
+                except OSError as error:
+                    trouble = error
+                    self._drop()
+        raise WorkerError(f"cannot start a supervisor for child processes: {trouble}") from trouble
+
+    def close(self) -> None:
+        """Let the spawner end. Its supervisors go on with their work."""
+        with self._lock:
+            self._drop()
+
+    def _connected(self) -> socket.socket:
+        if self._control is not None and self._process is not None and self._owner == os.getpid():
+            if self._process.poll() is None and not self._is_stale():
+                return self._control
+            self._drop()
+        return self._start()
+
+    def _is_stale(self) -> bool:
+        for path, known in self._loaded.items():
+            try:
+                stat = os.stat(path)  # noqa: PTH116 - hundreds of them, before each section
+            except OSError:
+                return True
+            if [stat.st_mtime_ns, stat.st_size] != known:
+                return True
+        return False
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        home = str(Path(ptx_prefect.__file__).resolve().parent.parent)
+        # The entry of "-c" in sys.path is the working directory, which may hold a "json.py" of the user's.
+        code = f"import sys; sys.path[: not sys.flags.safe_path] = [{home!r}]; "
+        code += self._code.replace("{fd}", str(theirs.fileno()))
+        with theirs, tempfile.TemporaryFile() as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env=None if self._env is None else dict(self._env),
+                cwd=self._cwd,
+            )
+            theirs.close()
+            self._control, self._owner = ours, os.getpid()
+            ours.settimeout(self._start_limit_s)
+            try:
+                first = receive_frame(ours)
+            except OSError:
+                first = None
+            if first is None:
+                self._drop(by_force=True)
+                output.seek(0)
+                said = output.read().decode("utf-8", "replace").strip().splitlines()[-15:]
+                raise WorkerError("the process that starts children did not come up" + "".join(f"\n{x}" for x in said))
+        ours.settimeout(None)
+        self._loaded = first["loaded"]
+        return ours
+
+    def _drop(self, *, by_force: bool = False) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None and self._owner == os.getpid():
+            if by_force:
+                self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=5)
+        self._control = self._process = None
+
+
+_shared: dict[str, Spawner] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_spawner(
+    key: str = SERVE_AT_ONCE, *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Spawner:
+    """The spawner that all children of this process with the same needs share; closed when the process ends."""
+    identity = f"{key}\0{cwd}\0{sorted((env or {}).items())}"
+    with _shared_lock:
+        if identity not in _shared:
+            _shared[identity] = Spawner(code=key, env=env, cwd=cwd)
+            atexit.register(_shared[identity].close)
+        return _shared[identity]
