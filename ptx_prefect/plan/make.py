@@ -15,6 +15,7 @@ from ptx_prefect.plan.graph import shape_of, topological_order
 from ptx_prefect.plan.plan import Edge, Plan, Section
 from ptx_prefect.plan.price import makespans
 from ptx_prefect.plan.suite import cut_suite
+from ptx_prefect.run.models import with_model
 from ptx_prefect.run.simulate import lower_bound, simulate
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import Component, SectioningSpec, Suite, WorkerRef
@@ -115,7 +116,10 @@ def _from_components(
         if found is None or not found[0]:
             mistakes[f"main_task.components[{index}]"] = _NO_WORKER.format(component.name)
             continue
-        sections.append(_section(component, found, spec, settings, learned))
+        try:
+            sections.append(_section(component, found, spec, settings, learned))
+        except SpecError as error:
+            mistakes |= {f"main_task.components[{index}].{key}": text for key, text in error.mistakes.items()}
     if mistakes:
         raise SpecError(mistakes)
     edges = tuple(Edge(other, section.name, "declared") for section in sections for other in section.depends_on)
@@ -128,6 +132,11 @@ _NO_WORKER = (
 )
 
 
+THINKING = ("chat", "agent")
+"""Kinds of workers that are told why their result was not taken, and try again by themselves."""
+_CHECKS_ADVICE = "for others, add a component that depends on this one and runs the command"
+
+
 def _section(
     component: Component,
     worker: tuple[str, dict[str, Any]],
@@ -136,6 +145,11 @@ def _section(
     learned: Mapping[str, float],
 ) -> Section:
     kind, config = worker
+    config = with_model(kind, config, settings)
+    if component.checks:
+        if kind not in THINKING:
+            raise SpecError({"checks": f"are for workers that think ({', '.join(THINKING)}); {_CHECKS_ADVICE}"})
+        config["checks"] = [list(argv) for argv in component.checks]
     identity = f"{kind}:{component.name}"
     estimate, source = DEFAULT_ESTIMATE_S, "default"
     if identity in learned:

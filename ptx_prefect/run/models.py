@@ -77,7 +77,10 @@ def with_model(kind: str, config: Mapping[str, Any], settings: Settings) -> dict
     """
     found = dict(config)
     if kind == "chat":
-        found["model"] = model_of(config.get("model", settings.default_model), settings).to_json()
+        try:
+            found["model"] = model_of(config.get("model", settings.default_model), settings).to_json()
+        except SpecError as error:
+            raise SpecError({f"worker.{place}": text for place, text in error.mistakes.items()}) from None
     return found
 
 

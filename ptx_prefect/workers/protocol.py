@@ -17,7 +17,7 @@ class Job:
     ``config`` is the section's ``worker`` object without its ``kind``. ``inputs`` are the values of its
     prerequisites, by section name. ``workdir`` is where it works: its private workspace, or where the user stands.
     ``log_path`` takes the captured output. ``state_dir`` holds the registry of children.
-    ``attempt`` counts from 1.
+    ``attempt`` counts from 1. ``calls_allowed`` is how many model calls the budget covers; None: no budget.
     """
 
     section: str
@@ -33,6 +33,7 @@ class Job:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     attempt: int = 1
+    calls_allowed: int | None = None
 
 
 Beat = Callable[[str], None]
