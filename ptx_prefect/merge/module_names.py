@@ -1,0 +1,34 @@
+"""By which names a Python file can be imported, judged from where it lies in its tree."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+SOURCE_FOLDERS = ("src", "lib", "python")
+
+
+def module_names(path: str, paths: Container[str]) -> tuple[str, ...]:
+    """The dotted names under which ``path`` may be imported, the likeliest first.
+
+    The likeliest starts at the outermost package (folders with an ``__init__.py``); others start at the root of the
+    tree and below a folder such as ``src``.
+    """
+    parts = path.rpartition(".")[0].split("/")
+    folders = parts[:-1]
+    start = len(folders)
+    while start and "/".join([*folders[:start], "__init__.py"]) in paths:
+        start -= 1
+    starts = [start, 0]
+    if folders and folders[0] in SOURCE_FOLDERS:
+        starts.append(1)
+    names = (".".join(_without_init(parts[one:])) for one in starts)
+    return tuple(dict.fromkeys(name for name in names if name)) or (parts[-1],)
+
+
+def is_package(path: str) -> bool:
+    """True for the file that makes a folder a package."""
+    return path.rpartition("/")[2] == "__init__.py"
+
+
+def _without_init(parts: list[str]) -> list[str]:
+    return parts[:-1] if parts[-1] == "__init__" else parts
