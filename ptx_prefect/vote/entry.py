@@ -1,0 +1,110 @@
+"""The hybrid's way into a vote: every swap of one part is gated, compared, timed; the best parts make one candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ptx_prefect.vote.criteria import cost_s
+from ptx_prefect.vote.hybrid import HYBRID_NAME, Swap, best_swaps, swaps_for, synthesise
+from ptx_prefect.vote.task import Laboratory
+from ptx_prefect.vote.values import Candidate, GateResult
+
+SWAP_GAIN = 1.1
+"""A part is taken if it makes the whole benchmark this much faster: it is a part, so less than the noise of a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of the hybrid before the vote compares it with the others.
+
+    Attributes:
+        candidate: the synthesis, if one was made and it behaves like the field.
+        gate: how it did on the visible tests.
+        outcome: in words; goes into the rationale.
+        taken: part to the candidate that it comes from.
+    """
+
+    candidate: Candidate | None
+    gate: GateResult | None
+    outcome: str
+    base: str
+    taken: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """For the rationale."""
+        source = self.candidate.source if self.candidate else None
+        return {
+            "outcome": self.outcome,
+            "base": self.base,
+            "taken": dict(self.taken),
+            "notes": list(self.notes),
+            "source": source,
+        }
+
+
+def enter_hybrid(rivals: Sequence[Candidate], base: str, laboratory: Laboratory, gate: Sequence[GateResult]) -> Entry:
+    """Make the hybrid of a field of candidates that behave alike, on the base of the one that leads."""
+    sources = {candidate.name: candidate.source for candidate in rivals}
+    swaps, notes = swaps_for(base, sources)
+    if not swaps:
+        return Entry(None, None, "none: the candidates share no two parts that differ", base, notes=notes)
+    leader = next(candidate for candidate in rivals if candidate.name == base)
+    standard = next(result for result in gate if result.candidate == base)
+    costs, base_cost, failed = _costs(swaps, leader, laboratory, standard)
+    notes = (*notes, *(f"{name} fails the gate or behaves differently" for name in failed))
+    taken = best_swaps(swaps, costs, base_cost, at_least=SWAP_GAIN)
+    made = synthesise(base, sources, taken)
+    notes = (*notes, *made.notes)
+    if made.source is None:
+        return Entry(None, None, f"none: {made.problem}", base, taken, notes)
+    candidate = Candidate(_free_name(sources), made.source, voter=HYBRID_NAME)
+    results = _alike([candidate], leader, laboratory, standard)
+    if not results:
+        return Entry(None, None, "made, but it fails the gate or behaves differently", base, taken, notes)
+    return Entry(candidate, results[candidate.name], "entered", base, taken, notes)
+
+
+def _costs(
+    swaps: Sequence[Swap], leader: Candidate, laboratory: Laboratory, standard: GateResult
+) -> tuple[dict[str, float], float, list[str]]:
+    """Seconds of each swap that behaves like the leader, the leader's own, and the names of those that do not."""
+    candidates = [Candidate(swap.name, swap.source) for swap in swaps]
+    alike = _alike(candidates, leader, laboratory, standard)
+    good = [candidate for candidate in candidates if candidate.name in alike]
+    failed = [candidate.name for candidate in candidates if candidate.name not in alike]
+    if not good:
+        return {}, 0.0, failed
+    costs = {timing.candidate: cost_s(timing) for timing in laboratory.measure([leader, *good])}
+    return costs, costs.pop(leader.name, 0.0), failed
+
+
+def _alike(
+    candidates: Sequence[Candidate], leader: Candidate, laboratory: Laboratory, standard: GateResult
+) -> dict[str, GateResult]:
+    """Those that pass every test that the leader passes and give what it gives on every input."""
+    results = {result.candidate: result for result in laboratory.gate(candidates)}
+    passing = [one for one in candidates if _is_as_good(results[one.name], standard)]
+    if not passing:
+        return {}
+    compared = laboratory.compare([leader, *passing])
+    mine = [(output.kind, output.key) for output in compared.outputs.get(leader.name, ())]
+    return {
+        one.name: results[one.name]
+        for one in passing
+        if [(output.kind, output.key) for output in compared.outputs.get(one.name, ())] == mine
+    }
+
+
+def _is_as_good(result: GateResult, standard: GateResult) -> bool:
+    passed = zip(standard.passed, result.passed, strict=False)
+    return result.loads and len(result.passed) == len(standard.passed) and all(new or not old for old, new in passed)
+
+
+def _free_name(taken: dict[str, str]) -> str:
+    number, name = 1, HYBRID_NAME
+    while name in taken:
+        number += 1
+        name = f"{HYBRID_NAME} {number}"
+    return name
