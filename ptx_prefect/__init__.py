@@ -1,5 +1,62 @@
-"""Split one JSON task into sections and run them in parallel on Prefect, or let rival approaches compete."""
+"""Split one JSON task into sections and run them in parallel on Prefect, or let rival approaches compete.
+
+``sectioning``, ``voting`` and ``execute`` are Prefect flows. They load on first touch: importing this package imports
+neither Prefect nor anything slow.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ptx_prefect.errors import MergeError, PlanError, PtxError, RunError, SpecError, TreeError, VoteError, WorkerError
+
+if TYPE_CHECKING:
+    from ptx_prefect.flows import execute, sectioning
+    from ptx_prefect.plan.make import make_plan
+    from ptx_prefect.settings import Settings, load_settings
+    from ptx_prefect.spec import SectioningSpec, VotingSpec, parse_spec, read_spec
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "MergeError",
+    "PlanError",
+    "PtxError",
+    "RunError",
+    "SectioningSpec",
+    "Settings",
+    "SpecError",
+    "TreeError",
+    "VoteError",
+    "VotingSpec",
+    "WorkerError",
+    "execute",
+    "load_settings",
+    "make_plan",
+    "parse_spec",
+    "read_spec",
+    "sectioning",
+]
+
+_HOMES = {
+    "execute": "flows",
+    "sectioning": "flows",
+    "make_plan": "plan.make",
+    "Settings": "settings",
+    "load_settings": "settings",
+    "SectioningSpec": "spec",
+    "VotingSpec": "spec",
+    "parse_spec": "spec",
+    "read_spec": "spec",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ptx_prefect' has no attribute {name!r}")
+    return getattr(import_module(f"ptx_prefect.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -49,4 +49,16 @@ class VoteError(PtxError):
 
 
 class RunError(PtxError):
-    """A run ended without success; raised after report and artifacts are written."""
+    """A run ended without success, or cannot write what it must.
+
+    Args:
+        message: what, where and what to do.
+        report: the report as plain JSON, where one was made (it is on disk by then).
+    """
+
+    def __init__(self, message: str, report: Mapping[str, object] | None = None) -> None:
+        self.report = report
+        super().__init__(message, report)
+
+    def __str__(self) -> str:
+        return str(self.args[0])

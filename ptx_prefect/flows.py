@@ -1,1 +1,70 @@
-"""The Prefect flows."""
+"""The Prefect flows. The files in `flows/` at the top of the project re-export them with a `serve()`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.task_runners import ConcurrentTaskRunner
+from pydantic import Field
+
+from ptx_prefect.engine.sectioning import run_sectioning
+from ptx_prefect.errors import RunError, SpecError
+from ptx_prefect.report import Report
+from ptx_prefect.settings import load_settings
+from ptx_prefect.spec import SectioningSpec, TaskSpec, VotingSpec, parse_spec
+
+# A run's own pool bounds what is in flight; the runner only needs room for it.
+_RUNNER: Any = ConcurrentTaskRunner(max_workers=1000)
+
+Fresh = Annotated[bool, Field(description="Run everything, whatever was finished before.")]
+
+
+def _run_name() -> str:
+    """``<flow>: <task_id>``, as lists of runs show it."""
+    spec = flow_run.parameters.get("spec")
+    task_id = spec.get("task_id") if isinstance(spec, dict) else getattr(spec, "task_id", None)
+    return f"{flow_run.flow_name}: {task_id or 'task'}"
+
+
+# Parameters are checked by `parse_spec`, which tells all mistakes at once; Prefect would stop at its own wording.
+@flow(name="sectioning", flow_run_name=_run_name, task_runner=_RUNNER, persist_result=False, validate_parameters=False)
+def sectioning(spec: SectioningSpec, fresh: Fresh = False) -> dict[str, Any]:
+    """Split one task into sections, run them in parallel, merge and validate what they made.
+
+    Args:
+        spec: the task (a mapping, JSON text or a SectioningSpec).
+        fresh: run everything, whatever was finished before.
+
+    Returns:
+        The report as plain JSON.
+
+    Raises:
+        SpecError: mistakes in the task, all of them at once.
+        RunError: a section did not succeed; the report is written before and stands in ``.report``.
+    """
+    task = parse_spec(spec)
+    if not isinstance(task, SectioningSpec):
+        raise SpecError({"mode": f"is {task.mode!r}; use the flow `voting`, or `execute` for both"})
+    return _closed(run_sectioning(task, load_settings(), fresh=fresh))
+
+
+@flow(name="execute", flow_run_name=_run_name, task_runner=_RUNNER, persist_result=False, validate_parameters=False)
+def execute(spec: TaskSpec, fresh: Fresh = False) -> dict[str, Any]:
+    """Run a task of either mode: `sectioning` splits it, `voting` compares approaches.
+
+    Args, returns and raises as :func:`sectioning`.
+    """
+    task = parse_spec(spec)
+    if isinstance(task, VotingSpec):
+        raise SpecError({"mode": "'voting' cannot be run yet"})
+    return _closed(run_sectioning(task, load_settings(), fresh=fresh))
+
+
+def _closed(report: Report) -> dict[str, Any]:
+    """The report as the flow's result, or the error that makes the flow run FAILED."""
+    data = report.model_dump(mode="json")
+    if report.status != "success":
+        raise RunError(f"{report.task_id}: {report.status}. {'; '.join(report.next_steps[:3])}", data)
+    return data

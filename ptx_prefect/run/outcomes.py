@@ -100,6 +100,27 @@ WorkerOutcome = Done | Failed | TimedOut | OverMemory | RateLimited | Cancelled
 Outcome = WorkerOutcome | Skipped
 
 
+def headline_of(outcome: Outcome) -> str:
+    """One line that says how a section ended."""
+    match outcome:
+        case Done():
+            return "done"
+        case Failed(reason=reason):
+            return reason
+        case TimedOut(limit_s=limit_s, why="silent"):
+            return f"silent for {limit_s:g} s: no output, no CPU, no beat; killed with its children"
+        case TimedOut(limit_s=limit_s):
+            return f"not done within its deadline of {limit_s:g} s; killed with its children"
+        case OverMemory(peak_mb=peak, limit_mb=limit):
+            return f"used {peak:.0f} MB, the limit is {limit:.0f} MB; stopped"
+        case RateLimited(provider=provider, retry_after_s=wait):
+            return f"{provider} asked to wait{f' {wait:g} s' if wait else ''}"
+        case Skipped(reason=reason):
+            return reason
+        case Cancelled(reason=reason):
+            return reason or "cancelled"
+
+
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
     """Plain JSON, with the case's name under ``case``."""
     data: dict[str, Any] = {"case": type(outcome).__name__}

@@ -1,0 +1,12 @@
+"""The flow for both modes: `python flows/execute.py SPEC` runs a task; without a task it serves the flow."""
+
+import sys
+
+from ptx_prefect import execute
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        from ptx_prefect.cli import main
+
+        sys.exit(main(["run", *sys.argv[1:]]))
+    execute.serve(name="execute")

@@ -1,1 +1,0 @@
-"""The `ptx` command: a thin skin over the same functions."""

@@ -1,0 +1,7 @@
+"""The `ptx` command: a thin skin over the same functions. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from ptx_prefect.cli.commands import main
+
+__all__ = ["main"]

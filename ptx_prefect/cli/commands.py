@@ -1,0 +1,113 @@
+"""The commands of `ptx`. Exit codes: 0 done, 1 the run did not succeed, 2 wrong input, 130 stopped by Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ptx_prefect import __version__
+from ptx_prefect.errors import PlanError, PtxError, SpecError
+
+if TYPE_CHECKING:
+    pass
+
+OK, NOT_DONE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+SPEC = click.argument("spec", type=click.Path(path_type=Path))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="ptx")
+def ptx() -> None:
+    """Split one JSON task into sections and run them in parallel, or let rival approaches compete."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code instead of leaving the process."""
+    try:
+        result = ptx.main(args=None if args is None else list(args), prog_name="ptx", standalone_mode=False)
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return WRONG_INPUT
+    except (SpecError, PlanError) as error:
+        click.echo(f"ptx: {error}", err=True)
+        return WRONG_INPUT
+    except PtxError as error:
+        click.echo(f"ptx: {error}", err=True)
+        return NOT_DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return result if isinstance(result, int) else OK
+
+
+@ptx.command()
+@SPEC
+@click.option("--fresh", is_flag=True, help="Run everything, whatever was finished before.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
+def run(spec: Path, fresh: bool, as_json: bool) -> int:
+    """Run the task in the file SPEC. A second run of the same task reuses what is finished."""
+    from ptx_prefect.cli.launch import launch
+    from ptx_prefect.spec import read_spec
+
+    return launch(read_spec(spec), fresh=fresh, as_json=as_json, command=f"ptx run {spec}")
+
+
+@ptx.command()
+@SPEC
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--check", is_flag=True, help="Only say whether the task is right.")
+def plan(spec: Path, as_json: bool, check: bool) -> int:
+    """Show how the task in SPEC would be run, without running it."""
+    from ptx_prefect.spec import SectioningSpec, read_spec
+
+    task = read_spec(spec)
+    if check:
+        click.echo(f"{spec}: a {task.mode} task without mistakes")
+        return OK
+    if not isinstance(task, SectioningSpec):
+        raise SpecError({"mode": "a voting task has no plan: its voters are independent of each other"}, str(spec))
+    from ptx_prefect.plan.make import make_plan
+    from ptx_prefect.plan.show import plan_text, plan_to_json
+    from ptx_prefect.settings import load_settings, state_dir
+
+    made = make_plan(task, load_settings(), state_dir=state_dir())
+    click.echo(json.dumps(plan_to_json(made), indent=2) if as_json else plan_text(made))
+    return OK
+
+
+@ptx.command("merge-file")
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("ours", type=click.Path(path_type=Path))
+@click.argument("theirs", type=click.Path(path_type=Path))
+@click.option("--path", "path", required=True, help="The file's path in the repository; its name decides how to merge.")
+@click.option("--marker-size", default=7, show_default=True, help="Length of conflict markers (git's %L).")
+def merge_file(base: Path, ours: Path, theirs: Path, path: str, marker_size: int) -> int:
+    """Git's merge driver: merge THEIRS into OURS. Exit code 0: clean; 1: OURS has conflict markers."""
+    from ptx_prefect.merge import driver
+
+    return driver.run(base, ours, theirs, path=path, marker_size=marker_size)
+
+
+@ptx.command("install-merge-driver")
+@click.argument("repository", type=click.Path(path_type=Path, file_okay=False), default=".")
+@click.option("--undo", is_flag=True, help="Remove it again.")
+def install_merge_driver(repository: Path, undo: bool) -> int:
+    """Let git merge the files of REPOSITORY through ptx."""
+    from ptx_prefect.merge import driver
+
+    if undo:
+        driver.uninstall(repository)
+    else:
+        driver.install(repository)
+    click.echo(f"{repository}: merge driver {'removed' if undo else 'installed'}")
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""A run from the command line: Prefect made ready, progress shown, the outcome as an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ptx_prefect.errors import RunError
+
+if TYPE_CHECKING:
+    from ptx_prefect.spec import TaskSpec
+
+_PREFECT_DEFAULTS = {
+    # The embedded server needs 16–25 s on a busy machine; Prefect gives up after 20.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    # Our display says what happens; Prefect's own lines would tear it up.
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    # The heartbeat's thread is joined at the end of a flow and costs a second; only a Prefect worker watches it.
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+
+
+def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str) -> int:
+    """Run a task as a Prefect flow in this process. Returns the exit code."""
+    from ptx_prefect.cli.commands import INTERRUPTED, NOT_DONE, OK
+    from ptx_prefect.cli.display import Display, result_text
+
+    for name, value in _PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    with Display(task.task_id, quiet=as_json) as display:
+        display.say("starting Prefect")
+        from ptx_prefect.engine.sectioning import OBSERVERS
+        from ptx_prefect.flows import execute
+
+        OBSERVERS.set((*OBSERVERS.get(), display))
+        try:
+            report: Any = execute(task.model_dump(mode="json", by_alias=True), fresh=fresh)
+            code = OK
+        except RunError as error:
+            if error.report is None:
+                raise
+            report, code = error.report, NOT_DONE
+        except KeyboardInterrupt:
+            display.close()
+            click.echo(f"\nstopped; what was finished is kept. To go on: {command}", err=True)
+            return INTERRUPTED
+    click.echo(_as_json(report) if as_json else result_text(report))
+    return code
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _as_json(report: Any) -> str:
+    import json
+
+    return json.dumps(report, indent=2)

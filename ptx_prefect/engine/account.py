@@ -1,0 +1,215 @@
+"""From what was measured to the report: every number is measured or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ptx_prefect.plan.plan import Plan
+from ptx_prefect.report import (
+    ExecutionSummary,
+    PerformanceMetrics,
+    Report,
+    Results,
+    SectionResult,
+    Status,
+    seconds_text,
+)
+from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, OverMemory, Skipped, TimedOut, Usage, headline_of
+from ptx_prefect.run.ready import remaining_paths
+from ptx_prefect.run.records import SectionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """What came of merging the sections' results; each part None or empty where it does not apply."""
+
+    merged_output: str | None = None
+    conflicts_resolved: int = 0
+    manual_review_required: tuple[Any, ...] = ()
+    resolutions: tuple[Mapping[str, Any], ...] = ()
+    tests: Mapping[str, Any] | None = None
+    validation: Mapping[str, Any] | None = None
+    published: Mapping[str, Any] | None = None
+    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The run as a whole. ``wall_s`` from the start of the flow to the report; ``dispatch_s`` of the sections alone."""
+
+    wall_s: float
+    dispatch_s: float
+    workers: int
+    most_at_once: int
+    was_stopped: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+
+def make_report(
+    plan: Plan,
+    records: Mapping[str, SectionRecord],
+    measured: Measured,
+    aggregated: Aggregated,
+    *,
+    outputs: Mapping[str, str],
+    artifacts: Mapping[str, str],
+) -> Report:
+    """The report of a sectioning run. ``outputs`` maps a section to where its output lies."""
+    ordered = [records[section.name] for section in plan.sections if section.name in records]
+    done = [record for record in ordered if isinstance(record.outcome, Done)]
+    rest = [record for record in ordered if not isinstance(record.outcome, Done)]
+    status = _status(done, rest, aggregated, measured)
+    return Report(
+        task_id=plan.task_id,
+        status=status,
+        execution_summary=_summary(plan, ordered, measured),
+        results=Results(
+            mode="sectioning",
+            completed_sections=tuple(_result(record, outputs) for record in done),
+            unfinished_sections=tuple(_result(record, outputs) for record in rest),
+            merged_output=aggregated.merged_output,
+            conflicts_resolved=aggregated.conflicts_resolved,
+            manual_review_required=aggregated.manual_review_required,
+            resolutions=aggregated.resolutions,
+            tests=aggregated.tests,
+            validation=aggregated.validation,
+            published=aggregated.published,
+        ),
+        performance_metrics=_performance(plan, ordered, measured),
+        next_steps=_next_steps(rest, aggregated, measured),
+        usage=_usage(ordered),
+        notes=(*plan.notes, *measured.notes, *aggregated.notes),
+        artifacts=artifacts,
+    )
+
+
+def status_of(outcome: Outcome) -> str:
+    """The word that the report uses for an outcome."""
+    return {Done: "success", TimedOut: "timed_out", OverMemory: "over_memory", Skipped: "skipped"}.get(
+        type(outcome), "cancelled" if isinstance(outcome, Cancelled) else "failed"
+    )
+
+
+def _status(
+    done: Sequence[SectionRecord], rest: Sequence[SectionRecord], aggregated: Aggregated, measured: Measured
+) -> Status:
+    if measured.was_stopped or any(isinstance(record.outcome, Cancelled) for record in rest):
+        return "cancelled"
+    if aggregated.failures or rest:
+        return "partial" if done and not aggregated.failures else "failed"
+    return "success"
+
+
+def _summary(plan: Plan, records: Sequence[SectionRecord], measured: Measured) -> ExecutionSummary:
+    ran = [record for record in records if record.started_s is not None]
+    sequential = sum(record.busy_s for record in ran)
+    seconds = {record.name: record.busy_s for record in records}
+    after = {name: prerequisites for name, prerequisites in plan.after.items() if name in seconds}
+    critical = max(remaining_paths(_within(after), seconds).values(), default=0.0)
+    bound = max(critical, sequential / max(1, measured.workers))
+    return ExecutionSummary(
+        total_subtasks=len(plan.sections),
+        parallel_executions=measured.most_at_once,
+        execution_time=seconds_text(measured.wall_s),
+        speedup_factor=round(sequential / measured.wall_s, 2) if ran and measured.wall_s > 0 else None,
+        workers_used=measured.workers if ran else 0,
+        sync_points=plan.sync_points,
+        execution_seconds=round(measured.wall_s, 3),
+        sequential_seconds=round(sequential, 3),
+        bound_seconds=round(bound, 3),
+        bound_ratio=round(measured.dispatch_s / bound, 3) if ran and bound > 0 else None,
+        reused_sections=sum(record.reused for record in records),
+    )
+
+
+def _within(after: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(item for item in prerequisites if item in after) for name, prerequisites in after.items()}
+
+
+def _result(record: SectionRecord, outputs: Mapping[str, str]) -> SectionResult:
+    usage: Usage = getattr(record.outcome, "usage", Usage())
+    is_done = isinstance(record.outcome, Done)
+    return SectionResult(
+        name=record.name,
+        status=status_of(record.outcome),
+        output=outputs.get(record.name),
+        seconds=round(usage.wall_s if record.reused else record.busy_s, 3) if not _never_ran(record) else None,
+        cpu_seconds=None if usage.cpu_s is None else round(usage.cpu_s, 3),
+        peak_memory_mb=None if usage.peak_rss_mb is None else round(usage.peak_rss_mb, 1),
+        attempts=record.attempts,
+        reused=record.reused,
+        reason=None if is_done else headline_of(record.outcome),
+        key=record.key,
+    )
+
+
+def _never_ran(record: SectionRecord) -> bool:
+    return record.started_s is None and not record.reused
+
+
+def _performance(plan: Plan, records: Sequence[SectionRecord], measured: Measured) -> PerformanceMetrics:
+    ran = [record for record in records if record.started_s is not None]
+    busy = sum(record.busy_s for record in ran)
+    seconds = {record.name: record.busy_s for record in records}
+    after = _within({name: prerequisites for name, prerequisites in plan.after.items() if name in seconds})
+    critical = max(remaining_paths(after, seconds).values(), default=0.0)
+    offered = measured.workers * measured.dispatch_s
+    average = busy / len(ran) if ran else None
+    return PerformanceMetrics(
+        worker_utilization=round(min(1.0, busy / offered), 3) if ran and offered > 0 else None,
+        avg_task_time=seconds_text(average or 0.0),
+        critical_path_time=seconds_text(critical),
+        avg_task_seconds=None if average is None else round(average, 3),
+        critical_path_seconds=round(critical, 3),
+        timeline=tuple(
+            {
+                "section": record.name,
+                "worker": record.worker,
+                "start_s": round(record.started_s or 0.0, 3),
+                "end_s": round(record.ended_s or 0.0, 3),
+                "status": status_of(record.outcome),
+            }
+            for record in sorted(ran, key=lambda record: (record.started_s or 0.0, record.name))
+        ),
+    )
+
+
+def _usage(records: Sequence[SectionRecord]) -> dict[str, Any]:
+    """Totals of what was measured in this run; reused sections cost nothing."""
+    usages = [getattr(record.outcome, "usage", Usage()) for record in records if not record.reused]
+    total: dict[str, Any] = {}
+    for name in ("cpu_s", "calls", "input_tokens", "output_tokens", "cost_usd"):
+        values = [value for usage in usages if (value := getattr(usage, name)) is not None]
+        if values:
+            total[name] = round(sum(values), 6)
+    peaks = [usage.peak_rss_mb for usage in usages if usage.peak_rss_mb is not None]
+    if peaks:
+        total["peak_rss_mb"] = round(max(peaks), 1)
+    return total
+
+
+def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured: Measured) -> tuple[str, ...]:
+    steps: list[str] = []
+    for record in rest:
+        if isinstance(record.outcome, Failed | TimedOut | OverMemory):
+            log = getattr(record.outcome, "log", None)
+            where = f"; its log: {log}" if log else ""
+            steps.append(f"Mend section {record.name!r}: {headline_of(record.outcome).splitlines()[0]}{where}")
+    skipped = [record.name for record in rest if isinstance(record.outcome, Skipped)]
+    if skipped:
+        steps.append(f"{len(skipped)} section(s) were not started: {', '.join(skipped[:5])}{' …' * (len(skipped) > 5)}")
+    if rest or measured.was_stopped:
+        steps.append("Run the same task again: what is finished is reused, only the rest runs")
+    steps += list(aggregated.failures)
+    if aggregated.manual_review_required:
+        steps.append(f"Review {len(aggregated.manual_review_required)} place(s) in manual_review_required")
+    if aggregated.conflicts_resolved:
+        steps.append(f"Read the {aggregated.conflicts_resolved} resolution(s) that the merge made")
+    if aggregated.tests and not aggregated.failures and not rest:
+        steps.append(f"All tests passed; the merged JUnit file: {aggregated.tests.get('junit')}")
+    if aggregated.published:
+        steps.append(f"Use the merged tree: {aggregated.merged_output}; `ptx rollback` undoes it")
+    return tuple(steps or ["Nothing is left to do"])

@@ -1,0 +1,97 @@
+"""What a person sees of a run in Prefect: plan, progress, report. Written from the flow's thread, never fatal."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, create_table_artifact
+from prefect.artifacts import update_progress_artifact as update_progress
+
+from ptx_prefect.plan.plan import Plan
+from ptx_prefect.report import Report
+from ptx_prefect.run.records import Event
+
+logger = logging.getLogger("prefect.ptx")
+MAX_ROWS = 500
+MAX_MARKDOWN = 200_000
+"""Prefect sets no limit of its own; a page of this many characters still opens quickly."""
+
+
+def key_of_artifact(kind: str, task_id: str) -> str:
+    """An artifact key: Prefect allows ``[a-z0-9-]`` only; the same key again is a new version."""
+    slug = re.sub(r"[^a-z0-9]+", "-", task_id.lower()).strip("-")[:60].strip("-")
+    return f"{kind}-{slug or 'task'}"
+
+
+def plan_artifact(plan: Plan) -> None:
+    """The plan as a table, one row a section."""
+    wave_of = {name: index for index, wave in enumerate(plan.waves, start=1) for name in wave}
+    critical = set(plan.critical_path)
+    rows = [
+        {
+            "section": section.name,
+            "wave": wave_of[section.name],
+            "worker": section.worker,
+            "after": ", ".join(section.depends_on),
+            "estimate (s)": round(section.estimate_s, 2),
+            "on critical path": "yes" if section.name in critical else "",
+        }
+        for section in plan.sections[:MAX_ROWS]
+    ]
+    about = (
+        f"{len(plan.sections)} sections in {len(plan.waves)} waves; predicted {plan.predicted_makespan_s:.1f} s"
+        f" on {plan.workers} workers (bound {plan.bound_s:.1f} s, sequential {plan.sequential_s:.1f} s)"
+    )
+    _safely(create_table_artifact, key=key_of_artifact("plan", plan.task_id), table=rows, description=about)
+
+
+def report_artifact(report: Report, markdown: str) -> None:
+    """The report as markdown."""
+    text = markdown if len(markdown) <= MAX_MARKDOWN else markdown[:MAX_MARKDOWN] + "\n\n… cut; see report.json"
+    _safely(
+        create_markdown_artifact,
+        key=key_of_artifact("report", report.task_id),
+        markdown=text,
+        description=f"{report.task_id}: {report.status}",
+    )
+
+
+class ProgressArtifact:
+    """One progress bar, updated in place, at most once in ``interval_s`` seconds: each update costs a request."""
+
+    def __init__(self, task_id: str, total: int, *, interval_s: float = 1.0) -> None:
+        self._total = max(1, total)
+        self._done = 0
+        self._interval_s = interval_s
+        self._last_s = time.monotonic()
+        self._id: UUID | None = _safely(
+            create_progress_artifact,
+            progress=0.0,
+            key=key_of_artifact("progress", task_id),
+            description=f"{task_id}: 0 of {total} sections",
+        )
+        self._task_id = task_id
+
+    def __call__(self, event: Event) -> None:
+        """Count an event."""
+        if event.kind not in ("section_finished", "section_reused"):
+            return
+        self._done += 1
+        now_s = time.monotonic()
+        if self._id is not None and (now_s - self._last_s >= self._interval_s or self._done >= self._total):
+            self._last_s = now_s
+            about = f"{self._task_id}: {self._done} of {self._total} sections"
+            _safely(update_progress, self._id, progress=100.0 * self._done / self._total, description=about)
+
+
+def _safely(create: Any, *args: Any, **kwargs: Any) -> Any:
+    """An artifact is a view: a server that is away must not take the run with it."""
+    try:
+        return create(*args, **kwargs)
+    except Exception as error:
+        logger.warning("an artifact was not written (%s): %s", kwargs.get("key", ""), error)
+        return None

@@ -1,0 +1,196 @@
+"""Ready sections to Prefect, outcomes back to the scheduler: the only loop of a run, in the flow's own thread."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from ptx_prefect.engine.perform import Request
+from ptx_prefect.engine.store import Stored
+from ptx_prefect.engine.tasks import outcome_of, run_section
+from ptx_prefect.run.outcomes import Cancelled, Outcome, Skipped, headline_of
+from ptx_prefect.run.records import Event, Observer, SectionRecord
+from ptx_prefect.run.scheduler import Scheduler, Start
+
+TICK_S = 0.5
+"""How often the pool is looked at while nothing happens; also the longest that Ctrl-C waits."""
+GRACE_S = 10.0
+"""How long a cancelled run waits for its workers to be gone."""
+
+Prepare = Callable[[Start], Request | Stored]
+"""Turns a start into a request, or into the stored result that makes it needless. Called in the flow's thread."""
+
+
+class Pool(Protocol):
+    """How many sections may run now."""
+
+    def limit(self, *, ready: int, running: int) -> int:
+        """The limit at this moment, given how many sections are ready and running."""
+        ...
+
+
+@dataclass(slots=True)
+class _Running:
+    start: Start
+    key: str
+    directory: str | None
+    started_s: float
+    slot: int
+
+
+class Dispatch:
+    """One run's traffic between scheduler and task runner.
+
+    A section is submitted when it is ready and there is room: no thread ever waits for a prerequisite or a retry.
+    """
+
+    def __init__(self, scheduler: Scheduler, prepare: Prepare, pool: Pool, observers: tuple[Observer, ...]) -> None:
+        self._scheduler = scheduler
+        self._prepare = prepare
+        self._pool = pool
+        self._observers = observers
+        self._began_s = time.monotonic()
+        self._ended: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._running: dict[str, _Running] = {}
+        self._futures: dict[str, Any] = {}
+        self._busy: dict[str, float] = {}
+        self._free_slots: list[int] = []
+        self._slots = 0
+        self.records: dict[str, SectionRecord] = {}
+        self.most_at_once = 0
+
+    def run(self, after: Mapping[str, tuple[str, ...]], *, cancel: Callable[[str], None]) -> dict[str, SectionRecord]:
+        """Dispatch until nothing is left.
+
+        Args:
+            after: section to its prerequisites; their futures draw the edges in Prefect's UI.
+            cancel: kills what the workers of this process have running.
+
+        Raises:
+            KeyboardInterrupt, SystemExit, or whatever stopped the flow: after the workers are gone.
+        """
+        try:
+            while self._scheduler.is_active:
+                self._start_ready(after)
+                self._take_ended()
+        except BaseException as error:
+            self._abandon(cancel, type(error).__name__)
+            raise
+        finally:
+            self._record_never_started()
+        return self.records
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the dispatch began."""
+        return time.monotonic() - self._began_s
+
+    def tell(self, event: Event) -> None:
+        """Pass an event to every observer."""
+        for observer in self._observers:
+            observer(event)
+
+    def _start_ready(self, after: Mapping[str, tuple[str, ...]]) -> None:
+        while True:
+            limit = self._pool.limit(ready=self._scheduler.ready_count, running=len(self._running))
+            starts = self._scheduler.start(self.elapsed_s, limit=limit)
+            for start in starts:
+                self._start(start, after[start.name])
+            if not starts:
+                return
+
+    def _start(self, start: Start, prerequisites: tuple[str, ...]) -> None:
+        request = self._prepare(start)
+        if isinstance(request, Stored):
+            self._scheduler.reuse(start.name, request.outcome)
+            self.records[start.name] = SectionRecord(
+                start.name, request.outcome, 0, None, None, 0.0, True, request.key, directory=str(request.directory)
+            )
+            self.tell(Event("section_reused", self.elapsed_s, start.name, outcome=request.outcome))
+            return
+        slot = self._free_slots.pop() if self._free_slots else self._new_slot()
+        self._running[start.name] = _Running(start, request.key, None, self.elapsed_s, slot)
+        self.most_at_once = max(self.most_at_once, len(self._running))
+        attempt = f"attempt {start.attempt}" if start.attempt > 1 else ""
+        self.tell(Event("section_started", self.elapsed_s, start.name, attempt))
+        suffix = f" ({attempt})" if attempt else ""
+        named = run_section.with_options(
+            task_run_name=f"section: {start.name}{suffix}".replace("{", "(").replace("}", ")")
+        )
+        waits = [self._futures[name] for name in prerequisites if name in self._futures]
+        future = named.submit(request.to_json(), return_state=False, wait_for=waits)
+        self._futures[start.name] = future
+        # Runs in the worker's thread: it only tells this loop.
+        future.add_done_callback(partial(self._tell_ended, start.name))
+
+    def _tell_ended(self, name: str, future: Any) -> None:
+        self._ended.put((name, future))
+
+    def _take_ended(self) -> None:
+        if not self._running and self._scheduler.next_wake_s() is None:
+            return
+        wake = self._scheduler.next_wake_s()
+        wait_s = TICK_S if wake is None else min(TICK_S, max(0.001, wake - self.elapsed_s))
+        try:
+            name, future = self._ended.get(timeout=wait_s)
+        except queue.Empty:
+            return
+        while True:
+            self._finish(name, outcome_of(future.result(raise_on_failure=False)))
+            try:
+                name, future = self._ended.get_nowait()
+            except queue.Empty:
+                return
+
+    def _finish(self, name: str, outcome: Outcome) -> None:
+        running = self._running.pop(name)
+        now_s = self.elapsed_s
+        self._free_slots.append(running.slot)
+        self._busy[name] = self._busy.get(name, 0.0) + now_s - running.started_s
+        delay_s = self._scheduler.finish(name, outcome, now_s)
+        if delay_s is not None:
+            detail = f"{headline_of(outcome)}; again in {delay_s:.1f} s"
+            self.tell(Event("section_retry", now_s, name, detail, outcome))
+            return
+        self.records[name] = SectionRecord(
+            name,
+            outcome,
+            running.start.attempt,
+            running.started_s,
+            now_s,
+            self._busy[name],
+            False,
+            running.key,
+            worker=running.slot,
+            directory=running.directory,
+        )
+        self.tell(Event("section_finished", now_s, name, headline_of(outcome), outcome))
+
+    def _abandon(self, cancel: Callable[[str], None], reason: str) -> None:
+        """Stop the workers, wait shortly for their tasks to end, record what did not finish."""
+        self._scheduler.stop(f"the run was stopped ({reason})")
+        cancel(reason)
+        deadline = time.monotonic() + GRACE_S
+        while self._running and time.monotonic() < deadline:
+            try:
+                name, future = self._ended.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            self._finish(name, outcome_of(future.result(raise_on_failure=False)))
+        for name in list(self._running):
+            self._finish(name, Cancelled(reason))
+
+    def _record_never_started(self) -> None:
+        for name, outcome in self._scheduler.outcomes.items():
+            if name not in self.records:
+                self.records[name] = SectionRecord(name, outcome, 0, None, None, 0.0, False, None)
+                if isinstance(outcome, Skipped):
+                    self.tell(Event("section_finished", self.elapsed_s, name, headline_of(outcome), outcome))
+
+    def _new_slot(self) -> int:
+        self._slots += 1
+        return self._slots - 1

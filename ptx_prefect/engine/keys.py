@@ -1,0 +1,103 @@
+"""Content keys: equal work has an equal key in any run, on any machine; anything that could change a result changes it.
+
+Each field of a key stands here with its reason; ``tests/unit/engine/test_keys.py`` fails when a section gets a field
+that is neither keyed nor listed as left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.plan.plan import Section
+
+KEY_VERSION = 1
+"""Raised when what a stored result means changes."""
+
+KEYED = {
+    "name": "the worker sees it, and its log is named after it",
+    "description": "a thinking worker's instruction",
+    "worker": "another kind does other work",
+    "config": "what the worker is told",
+    "depends_on": "through the prerequisites' keys: their results are its inputs",
+    "reads": "narrow what of the tree is an input",
+    "writes": "what it may change; an edit outside is refused",
+}
+LEFT_OUT = {
+    "timeout_s": "a finished result is as good under another deadline",
+    "estimate_s": "only orders the work",
+    "estimate_from": "only explains the estimate",
+    "identity": "only names the history of durations",
+    "items": "only counts",
+}
+
+
+def canonical_json(value: Any) -> str:
+    """One text for equal values: keys sorted, no blanks, sets sorted, paths as text.
+
+    Raises:
+        TypeError: a value that has no plain JSON form.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+
+
+def key_of(
+    section: Section, *, fingerprint: Mapping[str, Any], inputs_digest: str, prerequisites: Sequence[str]
+) -> str:
+    """The key of a section's result, in hex.
+
+    Args:
+        section: as planned.
+        fingerprint: what its worker adds (versions, digests of files that it names).
+        inputs_digest: identity of the tree that it may read.
+        prerequisites: the keys of the sections that it depends on, in its own order.
+    """
+    fields = {name: getattr(section, name) for name in KEYED if name != "depends_on"}
+    value = [KEY_VERSION, fields, dict(fingerprint), inputs_digest, list(prerequisites)]
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def inputs_digest(workdir: Path, reads: Sequence[str]) -> str:
+    """Identity of what a section without a private workspace may read.
+
+    Declared ``reads`` count by content. Without any, what git tracks below ``workdir`` counts (commit and uncommitted
+    changes); outside git nothing does, and only the definition decides.
+    """
+    if reads:
+        return _digest_of_files(workdir, reads)
+    return _git_state(workdir)
+
+
+def _digest_of_files(workdir: Path, reads: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in reads for path in workdir.glob(pattern) if path.is_file()}):
+        digest.update(path.relative_to(workdir).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _git_state(workdir: Path) -> str:
+    try:
+        commit = _git(workdir, "rev-parse", "HEAD")
+        changes = _git(workdir, "diff", "HEAD", "--binary", "--no-ext-diff", "--", ".")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return hashlib.sha256(commit + changes).hexdigest()
+
+
+def _git(workdir: Path, *args: str) -> bytes:
+    return subprocess.run(["git", *args], cwd=workdir, capture_output=True, timeout=60, check=True).stdout
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} has no plain JSON form and cannot be part of a cache key: {value!r}")

@@ -1,0 +1,76 @@
+"""One attempt at one section, wherever the task runner put it: plain values in, an outcome out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.engine.store import Store
+from ptx_prefect.errors import PtxError
+from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
+from ptx_prefect.workers import worker_for
+from ptx_prefect.workers.protocol import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a task run is given. Text and numbers only, so that it crosses machines."""
+
+    section: str
+    description: str
+    worker: str
+    config: Mapping[str, Any]
+    key: str
+    attempt: int
+    workdir: str
+    state_dir: str
+    deadline_s: float
+    heartbeat_s: float | None = None
+    memory_limit_mb: float | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Request:
+        """The mirror of :meth:`to_json`."""
+        return Request(**{**data, "reads": tuple(data["reads"]), "writes": tuple(data["writes"])})
+
+
+def perform(request: Request) -> WorkerOutcome:
+    """Run the section once. A finished result is on disk before this returns."""
+    store = Store(Path(request.state_dir))
+    try:
+        outcome = _work(request, store.directory(request.key))
+        if isinstance(outcome, Done):
+            store.put(request.key, outcome, section=request.section)
+    except PtxError as error:
+        return Failed(str(error), kind=type(error).__name__, permanent=True)
+    except Exception as error:
+        return Failed(f"{type(error).__name__}: {error}", kind="crash")
+    return outcome
+
+
+def _work(request: Request, directory: Path) -> WorkerOutcome:
+    job = Job(
+        section=request.section,
+        description=request.description,
+        config=request.config,
+        workdir=Path(request.workdir),
+        log_path=directory / "log.txt",
+        state_dir=Path(request.state_dir),
+        deadline_s=request.deadline_s,
+        heartbeat_s=request.heartbeat_s,
+        memory_limit_mb=request.memory_limit_mb,
+        inputs=request.inputs,
+        reads=request.reads,
+        writes=request.writes,
+        attempt=request.attempt,
+    )
+    return worker_for(request.worker).run(job, beat=lambda _: None)

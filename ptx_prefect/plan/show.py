@@ -1,0 +1,57 @@
+"""A plan to read: text and JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ptx_prefect.plan.plan import Plan
+
+_MOST_ROWS = 60
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """Everything in the plan as plain JSON."""
+    data = asdict(plan)
+    data["makespans"] = {str(workers): round(seconds, 3) for workers, seconds in plan.makespans.items()}
+    return {**data, "sync_points": plan.sync_points, "max_parallelism": plan.max_parallelism}
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan as a bill: what would run, in which order, and what it would take."""
+    width = min(40, max((len(section.name) for section in plan.sections), default=0))
+    critical = set(plan.critical_path)
+    by_name = {section.name: section for section in plan.sections}
+    lines = [
+        f"{plan.task_id}: {len(plan.sections)} sections, level {plan.level}",
+        f"  predicted {_s(plan.predicted_makespan_s)} on {plan.workers} workers; sequential {_s(plan.sequential_s)};"
+        f" no schedule beats {_s(plan.bound_s)}",
+        f"  critical path {_s(plan.critical_path_s)}: {' -> '.join(plan.critical_path[:8])}",
+        f"  sync points {plan.sync_points}, widest wave {plan.max_parallelism}",
+    ]
+    shown = 0
+    for index, wave in enumerate(plan.waves, start=1):
+        lines.append(f"wave {index}")
+        for name in wave[: max(0, _MOST_ROWS - shown)]:
+            section = by_name[name]
+            after = f"  after {', '.join(section.depends_on)}" if section.depends_on else ""
+            mark = "*" if name in critical else " "
+            lines.append(
+                f" {mark} {name:<{width}}  {section.worker:<8}  {_s(section.estimate_s):>8} ({section.estimate_from})"
+                f"  {section.description if section.description != name else ''}{after}".rstrip()
+            )
+        shown += len(wave)
+    if shown > _MOST_ROWS:
+        lines.append(f"  … {shown - _MOST_ROWS} more sections; --json shows all")
+    lines += [
+        f"forecast conflict: {' and '.join(item.sections)} both write {', '.join(item.paths)}: {item.choice}"
+        for item in plan.forecast_conflicts
+    ]
+    prices = ", ".join(f"{workers}: {_s(seconds)}" for workers, seconds in plan.makespans.items())
+    lines.append(f"makespan by workers  {prices}")
+    lines += [f"note: {note}" for note in plan.notes]
+    return "\n".join(lines)
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds:.0f} s"

@@ -1,0 +1,51 @@
+"""What a run was: one record a section and one event a change, for report, progress and timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from ptx_prefect.run.outcomes import Outcome
+
+EventKind = Literal[
+    "run_started",
+    "section_started",
+    "section_retry",
+    "section_finished",
+    "section_reused",
+    "pool_changed",
+    "note",
+    "run_finished",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened ``at_s`` seconds after the run began."""
+
+    kind: EventKind
+    at_s: float
+    section: str = ""
+    detail: str = ""
+    outcome: Outcome | None = None
+
+
+Observer = Callable[[Event], None]
+"""Is told every event, in order, from the flow's thread. Progress displays, logs and artifacts are observers."""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionRecord:
+    """How one section went. Times are seconds since the run began; None where it never started or was reused."""
+
+    name: str
+    outcome: Outcome
+    attempts: int
+    started_s: float | None
+    ended_s: float | None
+    busy_s: float
+    reused: bool
+    key: str | None
+    worker: int | None = None
+    directory: str | None = None

@@ -1,0 +1,59 @@
+"""Cutting a suite: nothing lost, nothing twice, balanced by what is known."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptx_prefect.plan.collect import Collected
+from ptx_prefect.plan.suite import SECTIONS_CAP, cut_suite, key_of_test
+
+
+def collected(files: dict[str, int], *, bound: frozenset[str] = frozenset()) -> Collected:
+    tests = tuple(
+        (f"{file}::test_{i}", f"/root/{file}", file in bound) for file, count in files.items() for i in range(count)
+    )
+    return Collected("/root", tests, "d", is_remembered=False)
+
+
+@given(
+    st.dictionaries(st.sampled_from([f"d/test_{i}.py" for i in range(40)]), st.integers(1, 30), min_size=1),
+    st.integers(1, 8),
+)
+def test_every_test_is_in_exactly_one_share(files: dict[str, int], workers: int) -> None:
+    found = collected(files)
+
+    shares = cut_suite(found, learned={}, workers=workers)
+
+    assert 1 <= len(shares) <= SECTIONS_CAP
+    assert sum(share.tests for share in shares) == len(found.tests)
+    parts = [part for share in shares for part in share.selection]
+    assert len(parts) == len(set(parts))
+    whole = {part for part in parts if "::" not in part}
+    assert not any(part.split("::")[0] in whole for part in parts if "::" in part)
+
+
+def test_learned_durations_balance_the_shares_longest_first() -> None:
+    files = {f"test_{i}.py": 1 for i in range(16)}
+    learned = {key_of_test(f"test_{i}.py::test_0"): float(i + 1) for i in range(16)}
+
+    shares = cut_suite(collected(files), learned=learned, workers=2)
+
+    loads = [share.estimate_s for share in shares]
+    assert loads == sorted(loads, reverse=True)
+    assert max(loads) < 1.25 * min(loads)
+
+
+def test_one_long_file_is_cut_unless_a_wide_fixture_holds_it_together() -> None:
+    files = {"test_long.py": 40, "test_short.py": 4}
+    learned = {key_of_test(f"test_long.py::test_{i}"): 5.0 for i in range(40)}
+
+    free = cut_suite(collected(files), learned=learned, workers=4)
+    tied = cut_suite(collected(files, bound=frozenset({"test_long.py"})), learned=learned, workers=4)
+
+    assert len(free) > 2
+    assert any("/root/test_long.py" in share.selection for share in tied)
+
+
+def test_a_key_is_what_junit_files_say() -> None:
+    assert key_of_test("a/b/test_c.py::TestD::test_e[x::y/z.py]") == "a.b.test_c.TestD::test_e[x::y/z.py]"
