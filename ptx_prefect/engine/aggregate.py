@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ptx_prefect.engine.account import Aggregated
+from ptx_prefect.errors import MergeError
+from ptx_prefect.merge.test_reports import combine_coverage, merge_junit
+from ptx_prefect.plan.durations import Durations
+from ptx_prefect.plan.make import suite_scope
 from ptx_prefect.plan.plan import Plan
+from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import SectionRecord
-from ptx_prefect.spec import SectioningSpec
+from ptx_prefect.spec import SectioningSpec, Suite
+from ptx_prefect.workers.test_totals import read_cases
 
 
 def aggregate(
     spec: SectioningSpec, plan: Plan, records: Mapping[str, SectionRecord], output: Path, state: Path
 ) -> Aggregated:
     """Everything that follows the sections, as far as this task asks for it."""
-    return Aggregated()
+    tested = [records[section.name] for section in plan.sections if section.worker == "pytest"]
+    if not tested:
+        return Aggregated()
+    return _aggregate_tests(spec.main_task.suite or Suite(), tested, output, state)
+
+
+def _aggregate_tests(suite: Suite, records: Sequence[SectionRecord], output: Path, state: Path) -> Aggregated:
+    """One JUnit file and one coverage result for all sections, equal to those of one serial run."""
+    values = [(record, value) for record in records if (value := _value_of(record)) is not None]
+    junits = [Path(value["junit"]) for _, value in values if value.get("junit")]
+    coverages = [Path(value["coverage"]) for _, value in values if value.get("coverage")]
+    tests: dict[str, Any] = {}
+    failures: list[str] = []
+    try:
+        if junits:
+            totals = merge_junit(junits, output / "junit.xml", name="ptx")
+            tests = {**totals.as_json(), "junit": str(output / "junit.xml")}
+        if coverages:
+            data, xml = output / "coverage.data", output / "coverage.xml"
+            covered = combine_coverage(coverages, data, source=suite.source, xml=xml)
+            tests |= {"coverage_percent": round(covered.percent, 2), "lines_covered": covered.lines_covered}
+            tests |= {"lines_total": covered.lines_total, "coverage": str(data), "coverage_xml": str(xml)}
+    except MergeError as error:
+        failures.append(str(error))
+    _remember(suite, values, state)
+    incomplete = len(records) - len(junits)
+    if incomplete:
+        failures.append(f"{incomplete} of {len(records)} test sections left no report: the totals are incomplete")
+    broken = [row for _, value in values for row in value.get("failures", ())]
+    if broken:
+        tests["failures"] = broken
+        failures.append(f"Mend {tests['failed'] + tests['errors']} failing test(s), first {broken[0]['test']!r}")
+    return Aggregated(tests=tests or None, failures=tuple(failures))
+
+
+def _value_of(record: SectionRecord) -> dict[str, Any] | None:
+    outcome = record.outcome
+    value = outcome.value if isinstance(outcome, Done | Failed) else None
+    return value if isinstance(value, dict) else None
+
+
+def _remember(suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, Any]]], state: Path) -> None:
+    """Each test's seconds, for the balance of the next run."""
+    seconds: dict[str, float] = {}
+    for record, value in values:
+        if not record.reused and value.get("junit"):
+            seconds |= {case.name: case.seconds for case in read_cases(Path(value["junit"]))}
+    Durations(state).record(suite_scope(suite), seconds)

@@ -170,14 +170,17 @@ class _Run:
 
     def _key(self, section: Section) -> str:
         workdir = Path(self.spec.workdir)
-        if section.reads not in self._inputs:
-            self._inputs[section.reads] = inputs_digest(workdir, section.reads)
         return key_of(
             section,
             fingerprint=worker_for(section.worker).fingerprint(section.config, workdir=workdir),
-            inputs_digest=self._inputs[section.reads],
+            inputs_digest=section.content or self._digest_of_inputs(section.reads),
             prerequisites=[self.keys[name] for name in section.depends_on],
         )
+
+    def _digest_of_inputs(self, reads: tuple[str, ...]) -> str:
+        if reads not in self._inputs:
+            self._inputs[reads] = inputs_digest(Path(self.spec.workdir), reads)
+        return self._inputs[reads]
 
     def _value_of(self, name: str) -> Any:
         outcome = self.scheduler.outcomes[name]

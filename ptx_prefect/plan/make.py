@@ -208,6 +208,7 @@ def _from_suite(spec: SectioningSpec, settings: Settings, state_dir: Path, notes
             estimate_from="history" if learned else "counts",
             identity="",
             items=share.tests,
+            content=collected.digest,
         )
         for index, share in enumerate(shares, start=1)
     )

@@ -56,6 +56,7 @@ def key_of_test(nodeid: str) -> str:
     address, bracket, parameters = nodeid.partition("[")
     names = address.split("::")
     names[0] = names[0].replace("/", ".").removesuffix(".py")
+    # A file that is skipped as a whole stands there without a class.
     return f"{'.'.join(names[:-1])}::{names[-1]}{bracket}{parameters}"
 
 

@@ -1,0 +1,57 @@
+"""Collecting a real suite in a child process, and remembering it until a file changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ptx_prefect.errors import PlanError
+from ptx_prefect.plan.collect import collect_tests
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    root = tmp_path / "suite"
+    (root / "pkg").mkdir(parents=True)
+    (root / "test_a.py").write_text("import pytest\n@pytest.mark.parametrize('x', [1, 2])\ndef test_one(x): pass\n")
+    (root / "pkg" / "test_b.py").write_text(
+        "import pytest\n@pytest.fixture(scope='module')\ndef wide(): return 1\ndef test_two(wide): pass\n"
+    )
+    (root / "test_c.py").write_text("import pytest\npytest.importorskip('no_such_module')\n")
+    return root
+
+
+def test_tests_skipped_files_and_wide_fixtures_are_found(suite: Path, tmp_path: Path) -> None:
+    found = collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
+
+    assert {nodeid: tied for nodeid, _, tied in found.tests} == {
+        "test_a.py::test_one[1]": False,
+        "test_a.py::test_one[2]": False,
+        "pkg/test_b.py::test_two": True,
+        "test_c.py": False,
+    }
+    assert all(Path(path).is_file() for _, path, _ in found.tests)
+
+
+def test_a_collection_is_remembered_until_a_file_changes(suite: Path, tmp_path: Path) -> None:
+    first = collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
+    again = collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
+    (suite / "test_a.py").write_text("def test_new(): pass\n")
+    changed = collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
+
+    assert (first.is_remembered, again.is_remembered, changed.is_remembered) == (False, True, False)
+    assert again.tests == first.tests and "test_a.py::test_new" in {row[0] for row in changed.tests}
+    assert first.digest == again.digest != changed.digest
+
+
+def test_what_cannot_be_collected_says_why(suite: Path, tmp_path: Path) -> None:
+    (suite / "test_bad.py").write_text("import nothing_like_this\n")
+
+    with pytest.raises(PlanError, match="nothing_like_this"):
+        collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
+    with pytest.raises(PlanError, match="no test"):
+        (suite / "empty").mkdir()
+        collect_tests(["empty"], workdir=suite, python=None, state_dir=tmp_path)
+    with pytest.raises(PlanError, match="does not exist"):
+        collect_tests([], workdir=suite, python="/no/such/python", state_dir=tmp_path)
