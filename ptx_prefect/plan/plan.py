@@ -13,7 +13,8 @@ class Section:
 
     ``worker`` is the kind, ``config`` the rest of the worker object. ``estimate_from`` says where ``estimate_s``
     comes from: ``"spec"``, ``"history"``, ``"counts"`` or ``"default"``. ``timeout_s`` is its deadline.
-    ``identity`` is what stays the same between runs while content changes: durations are remembered by it. ``content`` is the digest of its inputs, where planning has read them anyway.
+    ``identity`` is what stays the same between runs while content changes: durations are remembered by it.
+    ``content`` is the digest of its inputs, where planning has read them anyway.
     """
 
     name: str
