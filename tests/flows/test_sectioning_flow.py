@@ -169,7 +169,7 @@ def suite_in(root: Path) -> None:
         (root / name).write_text(text)
 
 
-def outcomes_in(junit: Path) -> dict[str, str]:
+def outcomes_in(junit: Path) -> dict[str, list[tuple[str, str | None]]]:
     rows = ElementTree.parse(junit).getroot().iter("testcase")
     return {
         f"{row.get('classname')}::{row.get('name')}": next(
