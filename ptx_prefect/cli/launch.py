@@ -40,7 +40,7 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str) -> int:
 
         OBSERVERS.set((*OBSERVERS.get(), display))
         try:
-            report: Any = execute(task.model_dump(mode="json", by_alias=True), fresh=fresh)
+            report: Any = execute(task, fresh=fresh)
             code = OK
         except RunError as error:
             if error.report is None:

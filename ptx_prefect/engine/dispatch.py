@@ -63,7 +63,7 @@ class Dispatch:
         self.records: dict[str, SectionRecord] = {}
         self.most_at_once = 0
 
-    def run(self, after: Mapping[str, tuple[str, ...]], *, cancel: Callable[[str], None]) -> dict[str, SectionRecord]:
+    def run(self, after: Mapping[str, tuple[str, ...]], *, cancel: Callable[[str], object]) -> dict[str, SectionRecord]:
         """Dispatch until nothing is left.
 
         Args:
@@ -170,7 +170,7 @@ class Dispatch:
         )
         self.tell(Event("section_finished", now_s, name, headline_of(outcome), outcome))
 
-    def _abandon(self, cancel: Callable[[str], None], reason: str) -> None:
+    def _abandon(self, cancel: Callable[[str], object], reason: str) -> None:
         """Stop the workers, wait shortly for their tasks to end, record what did not finish."""
         self._scheduler.stop(f"the run was stopped ({reason})")
         cancel(reason)

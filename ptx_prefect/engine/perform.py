@@ -10,7 +10,7 @@ from typing import Any
 from ptx_prefect.engine.store import Store
 from ptx_prefect.errors import PtxError
 from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
-from ptx_prefect.workers import worker_for
+from ptx_prefect.workers.known import worker_for
 from ptx_prefect.workers.protocol import Job
 
 

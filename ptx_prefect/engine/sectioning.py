@@ -28,7 +28,9 @@ from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import SectioningSpec
-from ptx_prefect.workers import cancel_all, reap_orphans, worker_for
+from ptx_prefect.workers.known import worker_for
+from ptx_prefect.workers.process import cancel_all
+from ptx_prefect.workers.registry import reap_orphans
 
 OBSERVERS: ContextVar[tuple[Observer, ...]] = ContextVar("OBSERVERS", default=())
 """Who else is told of events: the command line's display, a Python caller's callback."""
