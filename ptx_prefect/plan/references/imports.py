@@ -1,0 +1,116 @@
+"""Import statements, and the imports and attribute names that are given as literals."""
+
+from __future__ import annotations
+
+import re
+
+from ptx_prefect.plan.references.facts import FileFacts
+from ptx_prefect.plan.references.scopes import Scopes
+
+_FROM = re.compile(r"from\s*([.\s]*)([\w.]*)\s*\bimport\b(.*)", re.DOTALL)
+_IMPORT_LITERAL = re.compile(r"\b(import_module|__import__)\(\s*(?:(['\"])(\.*[\w.]+)\2\s*([,)]))?")
+_ATTRIBUTE_CALL = re.compile(r"attr\(|attrgetter\(|methodcaller\(")
+_ATTRIBUTE_LITERAL = re.compile(r"(?:attr|attrgetter|methodcaller)\(\s*(?:[\w.()\[\]]+\s*,\s*)?['\"]([\w.]+)['\"]")
+_FIXTURE_LITERAL = re.compile(r"\b(?:usefixtures|getfixturevalue)\(([^)]*)\)")
+_EXPORTED = re.compile(r"^__all__\s*(?::[^=\n]*)?(\+?=|\.(?:extend|append)\()", re.MULTILINE)
+_WORD_LITERAL = re.compile(r"['\"]([^\W\d]\w*)['\"]")
+
+
+def read_import(facts: FileFacts, scopes: Scopes, text: str, line: int, *, checking: bool) -> None:
+    """Notes an import statement and binds its names."""
+    note = "type-checking" if checking else ""
+    clean = text.replace("\\\n", " ").replace("\n", " ")
+    match = _FROM.match(clean)
+    if match is None:
+        for part in clean[len("import") :].split(","):
+            words = part.split()
+            if not words:
+                continue
+            module = words[0]
+            facts.imports.append((scopes.owner, line, module, "", note))
+            if len(words) == 3:
+                scopes.bind_import(words[2], module, "")
+            else:
+                top = module.partition(".")[0]
+                scopes.bind_import(top, top, "")
+        return
+    dots = match.group(1).count(".")
+    module = absolute_module(facts, dots, match.group(2))
+    for part in match.group(3).replace("(", " ").replace(")", " ").split(","):
+        words = part.split()
+        if not words:
+            continue
+        name = words[0]
+        facts.imports.append((scopes.owner, line, module, name, "star" if name == "*" and not note else note))
+        if name == "*":
+            facts.interface.stars.append(module)
+        else:
+            scopes.bind_import(words[-1], module, name)
+
+
+def absolute_module(facts: FileFacts, dots: int, name: str) -> str:
+    """The absolute name of a relative import; beyond the top it keeps its dots, which nothing resolves."""
+    if not dots:
+        return name
+    package = facts.module.split(".")
+    if not facts.is_package:
+        package = package[:-1]
+    if dots - 1 > len(package):
+        return "." * dots + name
+    kept = package[: len(package) - (dots - 1)]
+    return ".".join([*kept, name] if name else kept)
+
+
+def scan_literals(facts: FileFacts, source: str, masked: str) -> None:
+    """Notes `__all__`, imports and attribute accesses by a literal name, and fixtures asked for by name."""
+    if "__all__" in masked:
+        _read_exported(facts, source, masked)
+    if "import_module(" in masked or "__import__(" in masked:
+        _read_dynamic(facts, source, masked)
+    if "attr(" in masked or "attrgetter(" in masked or "methodcaller(" in masked:
+        for start in _ATTRIBUTE_CALL.finditer(masked):
+            if match := _ATTRIBUTE_LITERAL.match(source, start.start()):
+                line = source.count("\n", 0, match.start()) + 1
+                facts.unknown.setdefault((owner_at(facts, line), f"?.{match.group(1)}"), []).append(line)
+    if "usefixtures(" in masked or "getfixturevalue(" in masked:
+        for match in _FIXTURE_LITERAL.finditer(source):
+            facts.pytest.used.extend(_WORD_LITERAL.findall(match.group(1)) or ["*"])
+
+
+def owner_at(facts: FileFacts, line: int) -> int:
+    """The innermost function or class that a line is in."""
+    best, start = 0, 0
+    for index, (_, kind, first, _, last) in enumerate(facts.definitions):
+        assert isinstance(first, int) and isinstance(last, int)
+        if kind in ("f", "c") and start <= first <= line <= last:
+            best, start = index, first
+    return best
+
+
+def _read_exported(facts: FileFacts, source: str, masked: str) -> None:
+    names: list[str] = []
+    for match in _EXPORTED.finditer(masked):
+        begin = match.end()
+        stop = re.compile(r"\n(?=[^\s)\]])|\Z").search(masked, begin)
+        text = source[begin : stop.start() if stop else None]
+        names += _WORD_LITERAL.findall(text)
+        if re.search(r"[^\W\d]", re.sub(r"['\"][^'\"]*['\"]|#[^\n]*", "", text)):
+            facts.interface.exported = None
+            return
+    facts.interface.exported = names or None
+
+
+def _read_dynamic(facts: FileFacts, source: str, masked: str) -> None:
+    for match in _IMPORT_LITERAL.finditer(source):
+        if masked[match.start()] == " ":
+            continue
+        line = source.count("\n", 0, match.start()) + 1
+        owner = owner_at(facts, line)
+        written = match.group(3)
+        if not written or masked[max(0, match.start() - 4) : match.start()] == "def ":
+            if masked[max(0, match.start() - 4) : match.start()] != "def ":
+                facts.unknown.setdefault((owner, f"{match.group(1)}(…)"), []).append(line)
+            continue
+        dots = len(written) - len(written.lstrip("."))
+        module = absolute_module(facts, dots, written[dots:])
+        facts.imports.append((owner, line, module, "", "dynamic"))

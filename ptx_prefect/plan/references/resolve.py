@@ -1,0 +1,348 @@
+"""Chains resolved across the tree to modules, classes, functions and constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ptx_prefect.plan.references.facts import CALL, IMPORT, NAME, FileFacts
+
+MODULE, CLASS, INSTANCE, FUNCTION, VARIABLE, OUTSIDE = "module", "class", "instance", "function", "variable", "outside"
+
+
+class Target(NamedTuple):
+    """Where a step of a chain has arrived; ``value`` is the chain of a variable's value, if it is known."""
+
+    kind: str
+    module: str = ""
+    qualname: str = ""
+    value: str = ""
+
+
+_OUTSIDE = Target(OUTSIDE)
+Found = tuple[tuple[Target, ...], frozenset[str]]
+_NOTHING: Found = ((), frozenset())
+
+
+@dataclass(slots=True)
+class Resolved:
+    """One file's references. Lines are kept per (owner, kind, target); targets are ``module:qualname``."""
+
+    edges: dict[tuple[int, str, str], list[int]] = field(default_factory=dict)
+    notes: dict[tuple[int, str, str], str] = field(default_factory=dict)
+    unresolved: dict[tuple[int, str, str], list[int]] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)
+    consulted: set[str] = field(default_factory=set)
+
+
+class Resolver:
+    """Looks names up in the interfaces of all modules; one serves many files.
+
+    Args:
+        interfaces: module name to ``Interface.to_json()``.
+    """
+
+    def __init__(self, interfaces: Mapping[str, list[Any]]) -> None:
+        self._interfaces = interfaces
+        self._packages = {name[:at] for name in interfaces for at in _dots(name)}
+        self._tops = {name.partition(".")[0] for name in interfaces}
+        self._names: dict[tuple[str, str], Found] = {}
+        self._members: dict[tuple[str, str, str], Found] = {}
+        self._values: dict[tuple[Target, str], Found] = {}
+        self._chains: dict[tuple[str, str], tuple[Found, tuple[Target, ...], bool]] = {}
+
+    def resolve_file(self, facts: FileFacts) -> Resolved:
+        """The edges of one file, what cannot be resolved in it, and every name whose meaning this rests on."""
+        result = Resolved()
+        for owner, line, module, name, note in facts.imports:
+            self._import(result, owner, line, module, name, note)
+        for (owner, kind, chain), lines in facts.uses.items():
+            found, passed, complete = self._chain(facts.module, chain)
+            targets, keys = found
+            result.consulted |= keys
+            for target in passed:
+                _add(result.edges, (owner, NAME, f"{target.module}:{target.qualname}"), lines)
+            for target in targets:
+                if target.kind == INSTANCE:
+                    continue
+                if target.kind != OUTSIDE:
+                    _add(result.edges, (owner, kind if complete else NAME, f"{target.module}:{target.qualname}"), lines)
+            if not complete:
+                why = "no definition found" if targets or passed else "name not bound in the tree"
+                _add(result.unresolved, (owner, _readable(chain), why), lines)
+        for (owner, chain), lines in facts.unknown.items():
+            why = "computed module name" if chain[-1] == ")" else "type of the receiver is not known"
+            _add(result.unresolved, (owner, chain, why), lines)
+        return result
+
+    def is_inside(self, module: str) -> bool:
+        return module in self._interfaces or module in self._packages
+
+    def _import(self, result: Resolved, owner: int, line: int, module: str, name: str, note: str) -> None:
+        result.consulted.add(f"{module}:{name}")
+        if not self.is_inside(module):
+            if module.partition(".")[0] in self._tops or module.startswith("."):
+                _add(result.unresolved, (owner, module, "no such module in the tree"), [line])
+            else:
+                result.outside.add(module)
+            return
+        to: list[str] = []
+        if name and name != "*":
+            targets, keys = self.look_up(module, name)
+            result.consulted |= keys
+            if self.is_inside(f"{module}.{name}"):
+                to.append(f"{module}.{name}:")
+            if any(target.kind != MODULE for target in targets) or not to:
+                to.append(f"{module}:")
+            if not targets and len(to) == 1 and to[0] == f"{module}:" and module in self._interfaces:
+                _add(result.unresolved, (owner, f"{module}.{name}", "name not bound in the module"), [line])
+            for target in targets:
+                if target.kind not in (OUTSIDE, MODULE):
+                    _add(result.edges, (owner, NAME, f"{target.module}:{target.qualname}"), [line])
+        else:
+            to.append(f"{module}:")
+        for key in to:
+            _add(result.edges, (owner, IMPORT, key), [line])
+            if note:
+                result.notes[(owner, key, str(line))] = note
+
+    def look_up(self, module: str, name: str) -> Found:
+        """What a name of a module is, with every (module, name) that had to be looked at."""
+        key = (module, name)
+        if key in self._names:
+            return self._names[key]
+        self._names[key] = ((), frozenset((f"{module}:{name}",)))
+        targets: list[Target] = []
+        keys = {f"{module}:{name}"}
+        interface = self._interfaces.get(module)
+        bindings = interface[0].get(name, ()) if interface else ()
+        for binding in bindings:
+            found, more = self._binding(module, name, binding)
+            targets += found
+            keys |= more
+        if not bindings and interface and interface[3]:
+            keys.add(f"{module}:*")
+            for star in interface[3]:
+                found, more = self._through_star(star, name)
+                targets += found
+                if found:
+                    keys |= more
+        if not targets and self.is_inside(f"{module}.{name}"):
+            targets.append(Target(MODULE, f"{module}.{name}"))
+        result = self._names[key] = (_best(targets), frozenset(keys))
+        return result
+
+    def _through_star(self, star: str, name: str) -> Found:
+        if star not in self._interfaces:
+            return _NOTHING
+        exported = self._interfaces[star][4]
+        if name not in exported if exported is not None else name.startswith("_"):
+            return _NOTHING
+        return self.look_up(star, name)
+
+    def _binding(self, module: str, qualname: str, binding: str) -> Found:
+        sign, value = binding[0], binding[2:]
+        if sign == "f":
+            return (Target(FUNCTION, module, qualname),), frozenset()
+        if sign == "c":
+            return (Target(CLASS, module, qualname),), frozenset()
+        if sign == "v":
+            return (Target(VARIABLE, module, qualname, value),), frozenset()
+        if sign == "m":
+            return ((Target(MODULE, value) if self.is_inside(value) else _OUTSIDE),), frozenset()
+        source, _, name = value.partition(":")
+        if not self.is_inside(source):
+            return (_OUTSIDE,), frozenset()
+        return self.look_up(source, name)
+
+    def _member(self, target: Target, name: str) -> Found:
+        key = (target.module, target.qualname, name)
+        if key in self._members:
+            return self._members[key]
+        top = f"{target.module}:{target.qualname.partition('.')[0]}"
+        self._members[key] = ((), frozenset((top,)))
+        bases, members = self._interfaces[target.module][1].get(target.qualname, ((), {}))
+        keys = {top}
+        targets: list[Target] = []
+        for binding in members.get(name, ()):
+            found, more = self._binding(target.module, f"{target.qualname}.{name}", binding)
+            targets += found
+            keys |= more
+        if not targets:
+            found, more = self._inherited(target, bases, name)
+            targets += found
+            keys |= more
+        result = self._members[key] = (_best(targets), frozenset(keys))
+        return result
+
+    def _inherited(self, target: Target, bases: Iterable[str], name: str) -> Found:
+        keys: set[str] = set()
+        outside = False
+        for base in bases:
+            if base == "?":
+                continue
+            (classes, consulted), _, complete = self._chain(target.module, base)
+            keys |= consulted
+            for parent in classes if complete else ():
+                outside |= parent.kind == OUTSIDE
+                if parent.kind == CLASS and (parent.qualname, parent.module) != (target.qualname, target.module):
+                    found, consulted = self._member(parent, name)
+                    keys |= consulted
+                    if any(one.kind != OUTSIDE for one in found):
+                        return found, frozenset(keys)
+                    outside |= bool(found)
+        return ((_OUTSIDE,) if outside else ()), frozenset(keys)
+
+    def _chain(self, module: str, chain: str) -> tuple[Found, tuple[Target, ...], bool]:
+        """(targets and keys, variables passed on the way, whether the whole chain was followed)."""
+        key = (module, chain)
+        if key in self._chains:
+            return self._chains[key]
+        self._chains[key] = (_NOTHING, (), False)
+        result = self._chains[key] = self._follow(module, chain)
+        return result
+
+    def _follow(self, module: str, chain: str) -> tuple[Found, tuple[Target, ...], bool]:
+        (targets, first), rest = self._start(module, chain)
+        keys = set(first)
+        passed: list[Target] = []
+        for part in rest:
+            if any(target.kind == OUTSIDE for target in targets):
+                inside = tuple(target for target in targets if target.kind != OUTSIDE)
+                if not inside:
+                    return ((_OUTSIDE,), frozenset(keys)), tuple(passed), True
+                targets = inside
+            found: list[Target] = []
+            for target in targets:
+                if target.kind == VARIABLE and target.qualname:
+                    passed.append(target)
+                more, consulted = self._step(target, part)
+                keys |= consulted
+                found += more
+            if not found:
+                known = any(target.kind != INSTANCE for target in targets)
+                return (targets if known else (), frozenset(keys)), tuple(passed), False
+            targets = _best(found)
+        if not targets:
+            return (targets, frozenset(keys)), tuple(passed), False
+        extra: list[Target] = []
+        for target in targets:
+            if target.kind == VARIABLE and target.value and not target.value.endswith(")"):
+                (values, seen), _, complete = self._chain(target.module, target.value)
+                keys |= seen
+                extra += [value for value in values if complete and value.kind in (FUNCTION, CLASS)]
+        return (_best([*targets, *extra]), frozenset(keys)), tuple(passed), True
+
+    def _start(self, module: str, chain: str) -> tuple[Found, list[str]]:
+        sign = chain[0]
+        if sign not in "@#^":
+            parts = chain.split(".")
+            return self._called(self.look_up(module, _bare(parts[0])), parts[0]), parts[1:]
+        base, _, written = chain[1:].partition(":")
+        parts = written.split(".") if written else []
+        if sign == "@":
+            if not self.is_inside(base):
+                return ((_OUTSIDE,), frozenset((f"{base}:",))), parts
+            if not parts:
+                return ((Target(MODULE, base),), frozenset()), parts
+            return self._called(self.look_up(base, _bare(parts[0])), parts[0]), parts[1:]
+        qualname = _bare(base)
+        is_class = qualname in self._interfaces[module][1]
+        if sign == "#":
+            kind = (INSTANCE if base != qualname else CLASS) if is_class else FUNCTION
+            if kind == FUNCTION and base != qualname:
+                return _NOTHING, parts
+            return ((Target(kind, module, qualname),), frozenset()), parts
+        target = Target(CLASS, module, qualname)
+        bases = self._interfaces[module][1].get(qualname, ((), {}))[0]
+        found = self._inherited(target, bases, _bare(parts[0])) if parts else _NOTHING
+        return self._called(found, parts[0] if parts else ""), parts[1:]
+
+    def _called(self, found: Found, part: str) -> Found:
+        if not part.endswith(")"):
+            return found
+        return tuple(instance for target in found[0] for instance in self._call(target)), found[1]
+
+    def _call(self, target: Target) -> tuple[Target, ...]:
+        if target.kind == CLASS:
+            return (Target(INSTANCE, target.module, target.qualname),)
+        if target.kind == OUTSIDE:
+            return (_OUTSIDE,)
+        if target.kind == VARIABLE and target.value and not target.value.endswith(")"):
+            (values, _), _, complete = self._chain(target.module, target.value)
+            return tuple(i for value in values if complete and value.kind == CLASS for i in self._call(value))
+        return ()
+
+    def _step(self, target: Target, part: str) -> Found:
+        name = _bare(part)
+        if target.kind == MODULE:
+            found = self.look_up(target.module, name)
+        elif target.kind in (CLASS, INSTANCE):
+            if name == "__class__" and target.kind == INSTANCE:
+                found = (Target(CLASS, target.module, target.qualname),), frozenset[str]()
+            else:
+                found = self._member(target, name)
+        elif target.kind == VARIABLE and target.value:
+            return self._through_value(target, part)
+        else:
+            return _NOTHING
+        return self._called(found, part)
+
+    def _through_value(self, target: Target, part: str) -> Found:
+        key = (target, part)
+        if key not in self._values:
+            self._values[key] = _NOTHING
+            self._values[key] = self._step_in_value(target, part)
+        return self._values[key]
+
+    def _step_in_value(self, target: Target, part: str) -> Found:
+        (values, keys), _, complete = self._chain(target.module, target.value)
+        if not complete:
+            return (), keys
+        targets: list[Target] = []
+        consulted = set(keys)
+        for value in values:
+            if value.kind == OUTSIDE:
+                targets.append(value)
+            elif value != target:
+                found, more = self._step(value, part)
+                targets += found
+                consulted |= more
+        return tuple(targets), frozenset(consulted)
+
+
+def _best(targets: list[Target]) -> tuple[Target, ...]:
+    """Without repetition; a variable without a known value gives way to the same name with one."""
+    if len(targets) < 2:
+        return tuple(targets)
+    unique = dict.fromkeys(targets)
+    valued = {(t.module, t.qualname) for t in unique if t.value or t.kind in (FUNCTION, CLASS, MODULE)}
+    return tuple(t for t in unique if t.kind != VARIABLE or t.value or (t.module, t.qualname) not in valued)
+
+
+def _bare(part: str) -> str:
+    return part[:-2] if part.endswith("()") else part
+
+
+def _dots(name: str) -> list[int]:
+    return [at for at, char in enumerate(name) if char == "."]
+
+
+def _readable(chain: str) -> str:
+    if chain[0] == "#":
+        return chain[1:].replace(":", ".", 1)
+    if chain[0] == "^":
+        return f"super({chain[1:].partition(':')[0]}).{chain.partition(':')[2]}"
+    return chain[1:].replace(":", ".", 1) if chain[0] == "@" else chain
+
+
+def _add(edges: dict[tuple[int, str, str], list[int]], key: tuple[int, str, str], lines: list[int]) -> None:
+    known = edges.get(key)
+    if known is None:
+        edges[key] = list(lines)
+    else:
+        known.extend(line for line in lines if line not in known)
+
+
+KIND_NAMES = {CALL: "call", NAME: "name", "b": "base", "d": "decorator", IMPORT: "import"}

@@ -1,0 +1,315 @@
+"""The facts of one file, read in one pass over its logical lines and one over the names that they use."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+from ptx_prefect.plan.references.facts import BASE, CALL, CLASS, DECORATOR, FUNCTION, MADE, MODULE, VARIABLE, FileFacts
+from ptx_prefect.plan.references.facts import NAME as PLAIN
+from ptx_prefect.plan.references.imports import read_import, scan_literals
+from ptx_prefect.plan.references.masking import STRING, mask_source
+from ptx_prefect.plan.references.scopes import Scope, Scopes, join
+from ptx_prefect.plan.references.statements import (
+    arguments_of,
+    bare_names,
+    chains_of,
+    line_locals,
+    logical_lines,
+    named_by_as,
+    named_by_walrus,
+    split_header,
+    targets_of,
+)
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_FULL_CHAIN = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_WHOLE_CALL = re.compile(r"([^\W\d][\w.]*)\(((?:[^()]|\([^()]*\))*)\)", re.DOTALL)
+_OPTIONAL = re.compile(r"(?:typing\.)?Optional\[\s*([\w.]+)\s*\]|([\w.]+)\s*\|\s*None|None\s*\|\s*([\w.]+)")
+_SUPER = re.compile(r"\bsuper\([^()]*\)")
+_TYPE_OF = re.compile(r"\btype\((self|cls)\)")
+_COMPOUND = frozenset(
+    ("if", "elif", "else", "try", "except", "finally", "for", "while", "with", "async", "match", "case")
+)
+_SKIPPED = frozenset(keyword.kwlist) | {"__super__"}
+_PREFIXES = re.compile(r"(?i:[rbuft]|br|rb|fr|rf|tr|rt)")
+_TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
+
+
+def scan_file(source: str, *, path: str, module: str, is_package: bool) -> FileFacts:
+    """The facts of a file that is known to parse."""
+    scanner = _Scanner(source, FileFacts(path, module, is_package))
+    scanner.run()
+    return scanner.facts
+
+
+class _Scanner:
+    __slots__ = ("checking", "facts", "is_test", "masked", "pending", "raw_uses", "scopes", "source")
+
+    def __init__(self, source: str, facts: FileFacts) -> None:
+        self.source = source
+        self.masked = mask_source(source)
+        self.facts = facts
+        self.scopes = Scopes(facts)
+        self.pending: list[tuple[int, list[str], str]] = []
+        self.checking: list[int] = []
+        self.raw_uses: dict[tuple[Scope, int, str, str], list[int]] = {}
+        self.is_test = bool(_TESTS.search(facts.path)) or "fixture" in source
+
+    def run(self) -> None:
+        last = previous = 1
+        for first, last, indent, text in logical_lines(self.masked):
+            self.scopes.leave(indent, previous)
+            previous = last
+            while self.checking and indent <= self.checking[-1]:
+                self.checking.pop()
+            self._statement(text, first, last, indent)
+        self.scopes.leave(-1, last)
+        self.facts.definitions[0][4] = last
+        scan_literals(self.facts, self.source, self.masked)
+        self._resolve_locally()
+
+    def _statement(self, text: str, first: int, last: int, indent: int) -> None:
+        if text[0] == STRING or text[0] == "\\":
+            if text[0] == STRING and "," not in text and "." not in text:
+                return
+            text = text.lstrip("\\\n\t ")
+        word = match.group() if (match := _WORD.match(text)) else ""
+        if word in ("def", "class") or (word == "async" and text[5:].lstrip().startswith("def")):
+            self._definition(text, word, first, indent)
+        elif word in ("import", "from") and text[len(word) : len(word) + 1] != "=":
+            read_import(self.facts, self.scopes, text, first, checking=bool(self.checking))
+        elif text[0] == "@":
+            self._decorator(text, first)
+        elif word in _COMPOUND and self._compound(text, word, first, last, indent):
+            return
+        elif word in ("global", "nonlocal"):
+            self.scopes.declare(word, _WORD.findall(text)[1:])
+        else:
+            self._simple(text, first, last)
+
+    def _compound(self, text: str, word: str, first: int, last: int, indent: int) -> bool:
+        """Reads an ``if``, ``for``, ``with`` …; False when ``match`` and ``case`` turn out to be ordinary names."""
+        header, body = (text, "") if text[-1] == ":" else split_header(text)
+        if word in ("match", "case") and (header[-1] != ":" or text[len(word) : len(word) + 1] in ".=:,)"):
+            return False
+        if word == "if" and "TYPE_CHECKING" in header and "not " not in header:
+            self.checking.append(indent)
+        rest = header[len(word) :]
+        if word == "async":
+            word = _WORD.findall(header)[1]
+            rest = header[header.index(word) + len(word) :]
+        if word == "for" and " in" in rest:
+            target = rest.split(" in", 1)[0]
+            for name in bare_names(target):
+                self.scopes.bind_variable(name, None, first, first)
+        elif word in ("with", "except") or (word == "case" and " as " in rest):
+            for name in named_by_as(rest):
+                self.scopes.bind_variable(name, None, first, first)
+        if word == "case":
+            self._captures(rest, first)
+        self._walrus(rest, first)
+        self._uses(rest, first, PLAIN, self.scopes.owner)
+        if body:
+            self._statement(body, first, last, indent + 1)
+            if word == "if" and self.checking and self.checking[-1] == indent:
+                self.checking.pop()
+        return True
+
+    def _captures(self, pattern: str, line: int) -> None:
+        for chain, follows in chains_of(pattern.split(" if ", 1)[0]):
+            if _WORD.fullmatch(chain) and follows not in ("(", "=", " =") and chain not in _SKIPPED:
+                self.scopes.bind_variable(chain, None, line, line)
+
+    def _decorator(self, text: str, line: int) -> None:
+        chain = found.group() if (found := _FULL_CHAIN.match(text, 1)) else ""
+        self.pending.append((line, [chain], text))
+
+    def _definition(self, text: str, word: str, line: int, indent: int) -> None:
+        header, body = (text, "") if text[-1] == ":" else split_header(text)
+        is_class = word == "class"
+        words = _WORD.findall(header[:200])
+        name = words[2] if word == "async" else words[1]
+        pending, self.pending = self.pending, []
+        outer = self.scopes.current
+        start = pending[0][0] if pending else line
+        scope = self.scopes.enter(name, CLASS if is_class else FUNCTION, start=start, line=line, indent=indent)
+        owner = scope.owner
+        decorators = []
+        for at, chains, decorator in pending:
+            decorators += chains
+            self._uses(decorator, at, DECORATOR, owner, outer)
+        arguments, after = arguments_of(header)
+        if is_class:
+            self._bases(arguments, owner, outer, line, scope)
+        else:
+            self._parameters(arguments, after, line, scope, outer, decorators)
+        self._note_pytest(name, owner, arguments, decorators, pending)
+        if body:
+            self._statement(body, line, line, indent + 1)
+
+    def _bases(self, arguments: list[tuple[str, str]], owner: int, outer: Scope, line: int, scope: Scope) -> None:
+        bases = []
+        for name, rest in arguments:
+            if rest.startswith("=") and not rest.startswith("=="):
+                self._uses(rest, line, PLAIN, owner, outer)
+                continue
+            chain = (name + rest).split("[", 1)[0].strip()
+            if _FULL_CHAIN.fullmatch(chain):
+                bases.append(chain)
+                self._uses(chain, line + 0, BASE, owner, outer)
+                self._uses(rest[rest.find("[") :] if "[" in rest else "", line, PLAIN, owner, outer)
+            else:
+                self._uses(name + rest, line, PLAIN, owner, outer)
+        self.scopes.set_bases(scope, bases, outer)
+
+    def _parameters(
+        self, arguments: list[tuple[str, str]], after: str, line: int, scope: Scope, outer: Scope, decorators: list[str]
+    ) -> None:
+        at = line
+        for index, (name, rest) in enumerate(arguments):
+            value = None
+            if rest:
+                if rest[0] == ":":
+                    value = _instance_of(rest[1:].split("=", 1)[0])
+                self._uses(rest, at, PLAIN, scope.owner, outer)
+                at += rest.count("\n")
+            if index == 0 and outer.kind == CLASS and "staticmethod" not in decorators:
+                on_class = "classmethod" in decorators or scope.name in ("__new__", "__init_subclass__")
+                value = f"#{outer.qualname}:" if on_class else f"#{outer.qualname}():"
+                scope.receiver = name
+            if name:
+                scope.bound[name] = (value, outer) if value else None
+        self._uses(after, at, PLAIN, scope.owner, outer)
+
+    def _note_pytest(
+        self,
+        name: str,
+        owner: int,
+        arguments: list[tuple[str, str]],
+        decorators: list[str],
+        pending: list[tuple[int, list[str], str]],
+    ) -> None:
+        if not self.is_test:
+            return
+        names = [argument for argument, _ in arguments if argument]
+        notes = self.facts.pytest
+        for decorator, (line, _, text) in zip(decorators, pending, strict=True):
+            if decorator.split(".")[-1] in ("fixture", "yield_fixture"):
+                raw = "\n".join(self.source.split("\n")[line - 1 : line + text.count("\n")])
+                renamed = re.search(r"\bname\s*=\s*['\"](\w+)", raw)
+                notes.fixtures[owner] = [renamed.group(1) if renamed else name, "autouse" in text]
+                notes.parameters[owner] = names
+        if name.startswith("test"):
+            notes.parameters[owner] = names
+
+    def _simple(self, text: str, first: int, last: int) -> None:
+        owner = self.scopes.owner
+        self._walrus(text, first)
+        if "=" in text or ":" in text:
+            owner = self._assignment(text, first, last, owner)
+        self._uses(text, first, PLAIN, owner)
+
+    def _walrus(self, text: str, line: int) -> None:
+        if ":=" in text:
+            for name in named_by_walrus(text):
+                self.scopes.bind_variable(name, None, line, line)
+
+    def _assignment(self, text: str, first: int, last: int, owner: int) -> int:
+        """Binds the targets; gives the definition that the right-hand side belongs to."""
+        targets, annotation, right = targets_of(text)
+        if not targets:
+            declared = re.match(r"([\w.]+)\s*:\s*([\w.\[\]| ,]+)$", text)
+            if declared is None or declared.group(1) in _SKIPPED:
+                return owner
+            targets, annotation, right = [declared.group(1)], declared.group(2), ""
+        value = _value_of(right) or (_instance_of(annotation) if annotation else None)
+        made = "(" in right
+        for target in targets:
+            if "." in target:
+                self.scopes.bind_attribute(target, value, first, last)
+                continue
+            for name in bare_names(target):
+                one = value if _WORD.fullmatch(target) else None
+                index = self.scopes.bind_variable(name, one, first, last, kind=MADE if made else VARIABLE)
+                if index is not None and self.scopes.current.kind == MODULE:
+                    owner = index
+        return owner
+
+    def _uses(self, text: str, line: int, kind: str, owner: int, scope: Scope | None = None) -> None:
+        scope = scope or self.scopes.current
+        if "super(" in text:
+            text = _SUPER.sub(lambda m: "__super__" + "\n" * m.group().count("\n"), text)
+        if "type(" in text:
+            text = _TYPE_OF.sub(r"\1.__class__", text)
+        own = line_locals(text) if "for" in text or "lambda" in text else ()
+        for part in text.split("\n") if "\n" in text else (text,):
+            for chain, follows in chains_of(part):
+                if chain in _SKIPPED:
+                    continue
+                char = chain[0]
+                if char == "." or char.isdigit():
+                    if char == "." and (chain := chain.strip(".")) and not chain[0].isdigit():
+                        self._unknown(owner, "?." + chain, line)
+                    continue
+                if follows:
+                    if follows == "(":
+                        use = CALL if kind == PLAIN else kind
+                    elif follows == STRING:
+                        if _PREFIXES.fullmatch(chain):
+                            continue
+                        use = kind
+                    elif "." not in chain:
+                        continue
+                    else:
+                        use = kind
+                else:
+                    use = kind
+                if own and chain.split(".", 1)[0] in own:
+                    if "." in chain:
+                        self._unknown(owner, chain, line)
+                    continue
+                key = (scope, owner, use, chain)
+                lines = self.raw_uses.get(key)
+                if lines is None:
+                    self.raw_uses[key] = [line]
+                elif lines[-1] != line:
+                    lines.append(line)
+            line += 1
+
+    def _unknown(self, owner: int, chain: str, line: int) -> None:
+        lines = self.facts.unknown.setdefault((owner, chain), [])
+        if not lines or lines[-1] != line:
+            lines.append(line)
+
+    def _resolve_locally(self) -> None:
+        """Turns names as written into chains that start at the module; what stays local is dropped."""
+        scopes, uses = self.scopes, self.facts.uses
+        scopes.finish()
+        for (scope, owner, kind, chain), lines in self.raw_uses.items():
+            head, dot, rest = chain.partition(".")
+            found = scopes.globalize(scope, head)
+            if found is None:
+                if dot:
+                    self.facts.unknown.setdefault((owner, chain), []).extend(lines)
+            elif found:
+                joined = join(found, rest)
+                if joined and not joined.endswith(("()", "():")):
+                    uses.setdefault((owner, kind, joined), []).extend(lines)
+
+
+def _value_of(right: str) -> str | None:
+    """The chain of a right-hand side that is one: an alias, or the one call that it consists of."""
+    if _FULL_CHAIN.fullmatch(right):
+        return right if right not in _SKIPPED else None
+    match = _WHOLE_CALL.fullmatch(right)
+    return f"{match.group(1)}()" if match and match.group(1) not in _SKIPPED else None
+
+
+def _instance_of(annotation: str) -> str | None:
+    annotation = annotation.strip()
+    if match := _OPTIONAL.fullmatch(annotation):
+        annotation = next(group for group in match.groups() if group)
+    if _FULL_CHAIN.fullmatch(annotation) and annotation not in _SKIPPED:
+        return f"{annotation}()"
+    return None

@@ -1,0 +1,191 @@
+"""Masked source cut into logical lines, and the small pieces of grammar that a statement shows on its surface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ptx_prefect.plan.references.masking import BREAK
+
+NAME = re.compile(r"[^\W\d]\w*")
+# `a.b`, `.b` behind a bracket, `A().b`, a number; then what follows: a call, `=`, or a string that it prefixes.
+CHAIN = re.compile(r"([\w.]+(?:\(\)\.[\w.]+)*)(\(|\x02| ?=(?!=))?")
+_CALL_WITH_ARGUMENTS = re.compile(r"([^\W\d][\w.]*)\(([^()]+)\)(?=\.\s*[^\W\d])")
+_BRACKETS = re.compile(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}")
+_BRACKET_OR_COLON = re.compile(r"[()\[\]{}:]")
+_TARGET = re.compile(
+    r"\s*([^=:]*?[^=:!<>+\-*/%@&|^\s])\s*(?::(?!=)([^=]*))?(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=(?!=)", re.DOTALL
+)
+_SIMPLE_TARGET = re.compile(r"([^\W\d][\w.]*) ?=(?!=)")
+_COMPREHENSION = re.compile(r"\bfor\b\s*([\w\s,()*.\[\]]+?)\s*\bin\b")
+_LAMBDA = re.compile(r"\blambda\b([^:]*):")
+_PARAMETER = re.compile(r"(?:^|,)\s*\*{0,2}\s*([^\W\d]\w*)")
+_BOUND_BY_AS = re.compile(r"\bas\s+(\([^()]*\)|[^\W\d][\w.]*)")
+_WALRUS = re.compile(r"([^\W\d]\w*)\s*:=")
+
+
+def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
+    """(first line, last line, indentation, text) of each statement; lines inside brackets are joined by newlines."""
+    number = depth = 0
+    parts: list[str] = []
+    first = 0
+    for line in masked.split("\n"):
+        number += 1
+        if not parts:
+            if not line or line.isspace():
+                continue
+            first = number
+        parts.append(line)
+        if BREAK in line:
+            number += line.count(BREAK)
+        if depth or "(" in line or "[" in line or "{" in line:
+            depth += line.count("(") - line.count(")") + line.count("[") - line.count("]")
+            depth += line.count("{") - line.count("}")
+            if depth > 0:
+                continue
+        if line[-1] == "\\":
+            continue
+        text = parts[0] if len(parts) == 1 else "\n".join(parts)
+        parts, depth = [], 0
+        body = text.lstrip()
+        indent = len(text) - len(body)
+        if "\t" in text[:indent]:
+            indent = len(text[:indent].expandtabs())
+        if ";" in body:
+            for piece in body.split(";"):
+                yield first, number, indent, piece.lstrip()
+        else:
+            yield first, number, indent, body
+
+
+def split_header(text: str) -> tuple[str, str]:
+    """A compound statement's header with its colon, and what follows on the same line."""
+    depth = lambdas = 0
+    for match in _BRACKET_OR_COLON.finditer(text):
+        char = match.group()
+        if char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif depth == 0 and text[match.end() : match.end() + 1] != "=":
+            lambdas = len(re.findall(r"\blambda\b", text[: match.start()]))
+            if lambdas > text[: match.start()].count(":"):
+                continue
+            return text[: match.end()], text[match.end() :].strip()
+    return text, ""
+
+
+def flatten(text: str) -> str:
+    """The text without anything in brackets."""
+    while True:
+        shorter = _BRACKETS.sub(" ", text)
+        if shorter == text:
+            return text
+        text = shorter
+
+
+def arguments_of(header: str) -> tuple[list[tuple[str, str]], str]:
+    """The comma-separated parts between the first bracket and its partner, as (name or "", rest) pairs, and what
+    follows: for ``def f(a, *b: T = c) -> R:`` that is ``a``, ``b`` with ``T = c``, and ``-> R:``."""
+    start = header.find("(")
+    if start < 0:
+        return [], header
+    depth, begin, parts = 0, start + 1, []
+    for match in re.finditer(r"[()\[\]{},]", header[start:]):
+        char, at = match.group(), start + match.start()
+        if char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+            if depth == 0:
+                parts.append(header[begin:at])
+                return [_argument(part) for part in parts if part.strip()], header[at + 1 :]
+        elif depth == 1:
+            parts.append(header[begin:at])
+            begin = at + 1
+    return [_argument(part) for part in parts if part.strip()], ""
+
+
+def _argument(part: str) -> tuple[str, str]:
+    match = re.match(r"\s*\*{0,2}\s*([^\W\d]\w*)\s*", part)
+    if match is None:
+        return "", part
+    return match.group(1), part[match.end() :]
+
+
+def targets_of(text: str) -> tuple[list[str], str, str]:
+    """Assignment targets, the annotation of the first, and the right-hand side; no targets when it is none."""
+    left = text[: text.find("=") if "=" in text else 0]
+    if not left or left.count("(") != left.count(")") or left.count("[") != left.count("]"):
+        return [], "", text
+    if (simple := _SIMPLE_TARGET.match(text)) and (right := text[simple.end() :]).find("=") < 0:
+        return [simple.group(1)], "", right.strip()
+    targets: list[str] = []
+    annotation, position = "", 0
+    while match := _TARGET.match(text, position):
+        target = match.group(1)
+        if target.count("(") != target.count(")") or target.count("[") != target.count("]"):
+            break
+        targets.append(target)
+        annotation = annotation or (match.group(2) or "").strip()
+        position = match.end()
+    return targets, annotation, text[position:].strip()
+
+
+def bare_names(text: str) -> list[str]:
+    """Names that an assignment to this text binds: no attributes, no subscripts."""
+    if "." not in text and "[" not in text and "(" not in text:
+        return NAME.findall(text)
+    names = []
+    inside = text.strip()
+    while inside[:1] in ("(", "[") and inside[-1:] in (")", "]"):
+        inside = inside[1:-1]
+    for part in inside.split(","):
+        part = part.strip().lstrip("*(").rstrip(")")
+        if NAME.fullmatch(part):
+            names.append(part)
+    return names
+
+
+def line_locals(text: str) -> set[str]:
+    """Names that comprehensions and lambdas of this statement bind for themselves."""
+    found: set[str] = set()
+    if "for " in text or "for(" in text:
+        for match in _COMPREHENSION.finditer(text):
+            found.update(bare_names(match.group(1)))
+    if "lambda" in text:
+        for match in _LAMBDA.finditer(text):
+            found.update(_PARAMETER.findall(flatten(match.group(1))))
+    return found
+
+
+def named_by_as(text: str) -> list[str]:
+    """Names bound by `with … as`, `except … as` and patterns."""
+    return [name for match in _BOUND_BY_AS.finditer(text) for name in bare_names(match.group(1))]
+
+
+def named_by_walrus(text: str) -> list[str]:
+    """Names bound by `:=`."""
+    return _WALRUS.findall(text)
+
+
+def chains_of(line: str) -> list[tuple[str, str]]:
+    """(dotted chain, what follows) of every name and number in one physical line of masked source.
+
+    ``A(x).b`` reads as ``A().b`` with the arguments put at the end, so that the receiver stays known; a chain
+    behind a bracket begins with a dot.
+    """
+    if ")." in line:
+        line = _lift_arguments(line)
+    return CHAIN.findall(line)
+
+
+def _lift_arguments(line: str) -> str:
+    lifted: list[str] = []
+
+    def lift(match: re.Match[str]) -> str:
+        lifted.append(match.group(2))
+        return match.group(1) + "()"
+
+    line = _CALL_WITH_ARGUMENTS.sub(lift, line)
+    return " , ".join([line, *lifted]) if lifted else line

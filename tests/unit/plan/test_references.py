@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptx_prefect.errors import PlanError
+from ptx_prefect.plan.references import References, read_references
+from ptx_prefect.plan.references.masking import BREAK, mask_source
+
+Tree = Callable[[Mapping[str, str]], Path]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    def write(files: Mapping[str, str]) -> Path:
+        for name, text in files.items():
+            path = tmp_path / "tree" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        return tmp_path / "tree"
+
+    return write
+
+
+def edges(references: References, path: str, kind: str | None = None) -> set[tuple[str, int, str]]:
+    return {
+        (edge.source, edge.line, edge.target) for edge in references.edges_of(path) if kind is None or edge.kind == kind
+    }
+
+
+LIBRARY = {
+    "pkg/__init__.py": "from .shapes import Square as Box\nfrom .tools import *\n",
+    "pkg/shapes.py": """\
+        from __future__ import annotations
+        from pkg.tools import measure
+
+        SIDES = 4
+
+        class Shape:
+            def area(self): return 0
+            def describe(self):
+                return self.area() + SIDES
+
+        class Square(Shape):
+            def __init__(self, side: int) -> None:
+                self.pen = Pen()
+                self.side = side
+            def area(self):
+                super().area()
+                self.pen.draw()
+                return measure(self.side)
+
+        class Pen:
+            def draw(self): ...
+        """,
+    "pkg/tools.py": """\
+        def measure(x): return x
+        def trace(f): return f
+        def _hidden(): pass
+        """,
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        pytest.param("import pkg.shapes\npkg.shapes.Pen()\n", ("call", "", 2, "pkg.shapes.Pen"), id="absolute"),
+        pytest.param("from pkg import Box\nBox(1)\n", ("call", "", 2, "pkg.shapes.Square"), id="re-export"),
+        pytest.param(
+            "from pkg import measure\nmeasure(1)\n", ("call", "", 2, "pkg.tools.measure"), id="star re-export"
+        ),
+        pytest.param("import pkg.tools as t\nt.measure(1)\n", ("call", "", 2, "pkg.tools.measure"), id="module alias"),
+        pytest.param(
+            "from pkg.tools import measure\ndef f():\n    m = measure\n    return m(1)\n",
+            ("call", "f", 4, "pkg.tools.measure"),
+            id="call through a local alias",
+        ),
+        pytest.param(
+            "from pkg.tools import measure\nm = measure\nm(1)\n",
+            ("call", "", 3, "pkg.tools.measure"),
+            id="call through a module's alias",
+        ),
+        pytest.param(
+            "from pkg import Box\ndef f():\n    b = Box(2)\n    b.describe()\n",
+            ("call", "f", 4, "pkg.shapes.Shape.describe"),
+            id="inherited method of an instance",
+        ),
+        pytest.param(
+            "from pkg import Box\ndef f(b: Box | None):\n    b.area()\n",
+            ("call", "f", 3, "pkg.shapes.Square.area"),
+            id="method of an annotated parameter",
+        ),
+        pytest.param("from pkg import Box\nBox(1).pen.draw()\n", ("call", "", 2, "pkg.shapes.Pen.draw"), id="chain"),
+        pytest.param(
+            "from pkg.tools import trace\n@trace\ndef f(): pass\n",
+            ("decorator", "f", 2, "pkg.tools.trace"),
+            id="decorator",
+        ),
+        pytest.param(
+            "import pkg.shapes as s\nclass A(s.Shape): pass\n", ("base", "A", 2, "pkg.shapes.Shape"), id="base class"
+        ),
+        pytest.param(
+            "from pkg.shapes import SIDES\nx = [SIDES]\n", ("name", "x", 2, "pkg.shapes.SIDES"), id="constant"
+        ),
+        pytest.param(
+            "def f():\n    from pkg.tools import measure as m\n    return f'{m(1)!r:>9} {{m}}'\n",
+            ("call", "f", 3, "pkg.tools.measure"),
+            id="f-string and function-level import",
+        ),
+        pytest.param(
+            "import importlib\ndef f():\n    importlib.import_module('pkg.shapes')\n",
+            ("import", "f", 3, "pkg.shapes"),
+            id="dynamic import of a literal",
+        ),
+        pytest.param(
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pkg.shapes\n",
+            ("import", "", 3, "pkg.shapes"),
+            id="type checking only",
+        ),
+        pytest.param(
+            "try: from pkg.tools import measure\nexcept ImportError: measure = None\nmeasure(1)\n",
+            ("call", "", 3, "pkg.tools.measure"),
+            id="bound in two ways",
+        ),
+        pytest.param(
+            "from pkg import (\n    Box,\n    measure,\n)\ny = dict(\n    a=1,\n    b=measure(2),\n)\n",
+            ("call", "y", 7, "pkg.tools.measure"),
+            id="line inside a statement of several lines",
+        ),
+    ],
+)
+def test_reference_resolves_to_its_definition(tree: Tree, code: str, expected: tuple[str, str, int, str]) -> None:
+    references = read_references(tree({**LIBRARY, "user.py": code}))
+    kind, source, line, target = expected
+
+    assert (source, line, target) in edges(references, "user.py", kind)
+
+
+def test_methods_resolve_through_self_super_and_attributes(tree: Tree) -> None:
+    references = read_references(tree(LIBRARY))
+    calls = edges(references, "pkg/shapes.py", "call")
+
+    assert ("Shape.describe", 9, "pkg.shapes.Shape.area") in calls
+    assert ("Square.area", 16, "pkg.shapes.Shape.area") in calls
+    assert ("Square.area", 17, "pkg.shapes.Pen.draw") in calls
+    assert ("Square.area", 18, "pkg.tools.measure") in calls
+
+
+def test_what_cannot_be_known_is_listed_and_not_guessed(tree: Tree) -> None:
+    code = (
+        "from pkg import gone\ndef f(x):\n    x.area()\n    nowhere()\n    __import__(x)\n    return [x for x in x]\n"
+    )
+    references = read_references(tree({**LIBRARY, "user.py": code}))
+    listed = {(one.line, one.text) for one in references.unresolved_of("user.py")}
+
+    assert {(3, "x.area"), (4, "nowhere"), (5, "__import__(…)"), (1, "pkg.gone")} <= listed
+    assert not any("area" in edge.target for edge in references.edges_of("user.py"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(measure): return measure(1)\n",
+        "def f():\n    for measure in (): measure(1)\n",
+        "def f():\n    with open(1) as measure: measure(1)\n",
+        "x = lambda measure: measure(1)\n",
+        "x = [measure(1) for measure in ()]\n",
+        "def f():\n    if (measure := 1): measure(1)\n",
+        "def f(x):\n    match x:\n        case [measure]: measure(1)\n",
+        "def f(a=dict(measure=1)): pass\n",
+        "x = 'measure(1)'  # measure(1)\n",
+        "def f():\n    measure, *b = 1, 2\n    measure(1)\n",
+    ],
+)
+def test_a_local_name_hides_the_imported_one(tree: Tree, code: str) -> None:
+    references = read_references(tree({**LIBRARY, "user.py": "from pkg.tools import measure\n" + code}))
+    found = [edge for edge in references.edges_of("user.py") if edge.line > 1]
+
+    assert found == []
+
+
+def test_definitions_carry_kind_and_lines(tree: Tree) -> None:
+    references = read_references(
+        tree({"m.py": "X = 1\n\n@d\n@e\nclass A:\n    y = 2\n    def f(self):\n        self.z = 1\n\n\nB = A()\n"})
+    )
+    found = {(one.qualname, one.kind, one.first_line, one.line, one.end_line) for one in references.definitions}
+
+    assert found == {
+        ("", "module", 1, 1, 11),
+        ("X", "constant", 1, 1, 1),
+        ("A", "class", 3, 5, 8),
+        ("A.y", "constant", 6, 6, 6),
+        ("A.f", "function", 7, 7, 8),
+        ("A.z", "attribute", 8, 8, 8),
+        ("B", "constant", 11, 11, 11),
+    }
+
+
+def test_relative_imports_climb_packages(tree: Tree) -> None:
+    references = read_references(
+        tree(
+            {
+                "p/__init__.py": "",
+                "p/a.py": "",
+                "p/q/__init__.py": "",
+                "p/q/b.py": "from .. import a\nfrom ..a import x\n",
+            }
+        )
+    )
+
+    assert {edge.target for edge in references.edges_of("p/q/b.py")} == {"p.a"}
+    assert references.imports["p/q/b.py"] == {"p/a.py"}
+    assert references.dependencies["p/q/b.py"] == {"p/a.py", "p/__init__.py", "p/q/__init__.py"}
+
+
+def test_src_layout_and_a_package_as_root_give_the_importable_names(tree: Tree) -> None:
+    root = tree({"src/p/__init__.py": "", "src/p/a.py": "import p.b", "src/p/b.py": "", "tool.py": ""})
+
+    assert read_references(root).module_of["src/p/a.py"] == "p.a"
+    assert read_references(root / "src" / "p").module_of["a.py"] == "p.a"
+
+
+def test_a_file_that_does_not_parse_is_reported_and_left_out(tree: Tree) -> None:
+    references = read_references(tree({"good.py": "import bad\n", "bad.py": "x = 1\ndef f(:\n"}))
+
+    assert references.files == ("good.py",)
+    assert [(one.path, one.line) for one in references.unparsable] == [("bad.py", 2)]
+
+
+def test_dependents_are_found_over_several_steps(tree: Tree) -> None:
+    references = read_references(tree({"a.py": "", "b.py": "import a", "c.py": "from b import *", "d.py": ""}))
+
+    assert references.files_reachable_from(["a.py"]) == {"a.py", "b.py", "c.py"}
+
+
+def test_only_changed_files_are_read_again_and_the_result_is_as_from_scratch(tree: Tree, tmp_path: Path) -> None:
+    root = tree({**LIBRARY, "user.py": "from pkg import measure\nmeasure(1)\n", "other.py": "import pkg\n"})
+    read_references(root, state_dir=tmp_path / "state")
+    (root / "pkg/tools.py").write_text("\n\nfrom pkg.shapes import Pen as measure\n")
+    again = read_references(root, state_dir=tmp_path / "state")
+    fresh = read_references(root)
+
+    assert again.read_again == ("pkg/tools.py",)
+    assert again.edges == fresh.edges
+    assert again.unresolved == fresh.unresolved
+    assert ("", 2, "pkg.shapes.Pen") in edges(again, "user.py", "call")
+
+
+@pytest.mark.parametrize("change", ["added", "deleted", "broken", "cache cut short"])
+def test_cache_follows_the_tree(tree: Tree, tmp_path: Path, change: str) -> None:
+    root = tree({**LIBRARY, "user.py": "import late\nlate.f()\nfrom pkg.tools import measure\n"})
+    read_references(root, state_dir=tmp_path / "state")
+    if change == "added":
+        (root / "late.py").write_text("def f(): pass\n")
+    elif change == "deleted":
+        (root / "pkg/tools.py").unlink()
+    elif change == "broken":
+        (root / "pkg/tools.py").write_text("def (")
+    else:
+        cache = next((tmp_path / "state").rglob("*.tsv"))
+        cache.write_text(cache.read_text()[:300])
+    again = read_references(root, state_dir=tmp_path / "state")
+
+    assert (again.edges, again.unresolved) == (read_references(root).edges, read_references(root).unresolved)
+    assert again.unparsable == read_references(root).unparsable
+
+
+def test_several_processes_give_what_one_gives(tree: Tree) -> None:
+    body = "from mod0 import f0\n" + "".join(f"def f{n}(x):\n    return f0(x)\n" for n in range(4000))
+    root = tree({f"mod{n}.py": body for n in range(6)})
+
+    assert read_references(root, jobs=2).edges == read_references(root, jobs=1).edges
+
+
+def test_a_root_that_is_no_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="is not a directory"):
+        read_references(tmp_path / "nowhere")
+
+
+@given(
+    st.lists(st.sampled_from(["'", '"', '"""', "'''", "\\", "#", "\n", "f", "r", "{", "}", "a", " ", "(", "!", ":"]))
+)
+def test_masking_keeps_every_position(parts: list[str]) -> None:
+    source = "".join(parts)
+    masked = mask_source(source)
+
+    assert len(masked) == len(source)
+    assert all(shown in "\n" + BREAK for shown, char in zip(masked, source, strict=True) if char == "\n")
