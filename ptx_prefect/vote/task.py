@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ptx_prefect.errors import VoteError
@@ -33,6 +34,8 @@ class VoteTask:
     entry_point: str | None = None
     prelude: str = ""
     tests: tuple[str, ...] = ()
+    test_files: tuple[Path, ...] = ()
+    test_command: tuple[str, ...] | None = None
     inputs: tuple[str, ...] = ()
     setup: str = ""
     benchmark: str | None = None

@@ -1,0 +1,201 @@
+"""From the JSON task to a vote: voters, their candidates, and the task as one value."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ptx_prefect.errors import VoteError
+from ptx_prefect.run.outcomes import Done
+from ptx_prefect.spec import Voter, VotingSpec
+from ptx_prefect.tree.changeset import Changeset
+from ptx_prefect.vote.criteria import check_criteria, known_criterion
+from ptx_prefect.vote.judges import Judgement
+from ptx_prefect.vote.presets import preset, program_in
+from ptx_prefect.vote.task import VoteTask
+from ptx_prefect.vote.values import Candidate
+
+
+def voters_of(spec: VotingSpec) -> tuple[Voter, ...]:
+    """The voters as objects; one that is only a name gets its preset's description."""
+    return tuple(_described(Voter(name=one) if isinstance(one, str) else one) for one in spec.voters)
+
+
+def mistakes_in_vote(spec: VotingSpec, *, workdir: Path, has_worker: bool = False) -> dict[str, str]:
+    """What stands in the way of this vote, by place, before anything runs; empty if nothing does.
+
+    Args:
+        has_worker: whether the settings name a default worker.
+    """
+    mistakes: dict[str, str] = {}
+    has_scores = True
+    for index, voter in enumerate(voters_of(spec)):
+        place = f"voters[{index}]"
+        ways = [key for key in ("source", "path", "callable", "worker") if getattr(voter, key) is not None]
+        has_scores &= bool(voter.scores)
+        if len(ways) > 1:
+            mistakes[place] = f"has {' and '.join(ways)}; a voter's answer comes from one of them"
+        elif not ways and not (spec.worker or has_worker or voter.scores):
+            mistakes[place] = f"{voter.name!r} has no source, path, callable or worker, and the task names no worker"
+        if voter.path is not None and not (workdir / voter.path).is_file():
+            mistakes[f"{place}.path"] = f"there is no file {voter.path!r} in {str(workdir)!r}"
+        if voter.callable is not None and (problem := _callable_problem(voter.callable)):
+            mistakes[f"{place}.callable"] = problem
+        if not ways and not voter.description and not voter.scores:
+            mistakes[f"{place}.description"] = f"{voter.name!r} is no preset; say what its approach is"
+    for index, path in enumerate(spec.main_task.test_files):
+        if not (workdir / path).exists():
+            mistakes[f"main_task.test_files[{index}]"] = f"there is no {path!r} in {str(workdir)!r}"
+    mistakes |= _criteria_mistakes(spec)
+    readable = any(known.figures for name in spec.main_task.evaluation_criteria if (known := known_criterion(name)))
+    scored = has_scores or spec.judges or readable or spec.aggregation == "consensus"
+    if spec.main_task.entry_point is None and not scored:
+        mistakes["main_task.entry_point"] = "is needed to run and measure candidates; or give scores or judges"
+    return mistakes
+
+
+def vote_task_of(
+    spec: VotingSpec,
+    *,
+    workdir: Path,
+    judgements: Sequence[Judgement] = (),
+    reliabilities: Mapping[str, float] | None = None,
+) -> VoteTask:
+    """The task as one value. Weights and given scores may use any usual word for a criterion of the task."""
+    main = spec.main_task
+    criteria = main.evaluation_criteria
+    return VoteTask(
+        description=main.description,
+        criteria=criteria,
+        weights=_as_asked(spec.weights, criteria),
+        aggregation=spec.aggregation,
+        entry_point=main.entry_point,
+        prelude=main.prelude,
+        tests=main.tests,
+        test_files=tuple(workdir / path for path in main.test_files),
+        test_command=main.test_command,
+        inputs=main.inputs,
+        setup=main.setup,
+        benchmark=main.benchmark,
+        given={voter.name: _as_asked(voter.scores, criteria) for voter in voters_of(spec) if voter.scores},
+        judgements=tuple(judgements),
+        reliabilities=reliabilities or {},
+        quorum=spec.quorum,
+        hybrid=spec.hybrid,
+    )
+
+
+def ready_candidate(voter: Voter, *, workdir: Path, entry_point: str | None = None) -> Candidate | None:
+    """The candidate of a voter that brings one along; None if a worker has to write it.
+
+    Raises:
+        VoteError: its file cannot be read.
+    """
+    if voter.source is not None:
+        return Candidate(voter.name, voter.source, voter.name)
+    if voter.path is not None:
+        return Candidate(voter.name, _text_of(workdir / voter.path), voter.name)
+    if voter.callable is not None:
+        module, _, function = voter.callable.partition(":")
+        source = _text_of(_module_file(module))
+        alias = f"\n\n{entry_point} = {function}\n" if entry_point and entry_point != function else ""
+        return Candidate(voter.name, source + alias, voter.name)
+    return None
+
+
+def written_candidate(voter: Voter, done: Done, *, entry_point: str | None = None) -> Candidate:
+    """The candidate that a worker wrote: a program in its answer, or the file that it changed.
+
+    Raises:
+        VoteError: there is none, or it is not clear which file it is.
+    """
+    value = done.value
+    if isinstance(value, Mapping) and isinstance(value.get("source"), str):
+        value = value["source"]
+    if isinstance(value, str) and value.strip():
+        source = program_in(value, entry_point=entry_point) if entry_point else value
+        return Candidate(voter.name, source, voter.name)
+    if done.changeset is not None and done.changeset.changes:
+        return Candidate(voter.name, _program_of(done.changeset, voter.name, entry_point), voter.name)
+    raise VoteError(
+        f"voter {voter.name!r} gave no program: its worker returned {str(value)[:80]!r} and changed no file"
+    )
+
+
+def _described(voter: Voter) -> Voter:
+    found = preset(voter.name)
+    if voter.description or found is None:
+        return voter
+    return voter.model_copy(update={"description": found.instruction})
+
+
+def _criteria_mistakes(spec: VotingSpec) -> dict[str, str]:
+    criteria = spec.main_task.evaluation_criteria
+    given = [set(_as_asked(voter.scores, criteria)) for voter in voters_of(spec)]
+    scored = set.intersection(*given) if given else set()
+    mistakes = {}
+    if spec.aggregation != "consensus":
+        try:
+            check_criteria(criteria, sorted(scored), judged=bool(spec.judges))
+        except VoteError as error:
+            mistakes["main_task.evaluation_criteria"] = str(error)
+    idle = sorted(set(_as_asked(spec.weights, criteria)) - set(criteria))
+    if idle:
+        mistakes["weights"] = f"{idle!r} are not among the evaluation_criteria {list(criteria)!r}"
+    return mistakes
+
+
+def _as_asked(values: Mapping[str, float], criteria: Sequence[str]) -> dict[str, float]:
+    """The mapping under the words that the task uses for its criteria."""
+    words = {known.name: name for name in reversed(criteria) if (known := known_criterion(name))}
+    found = {}
+    for key, value in values.items():
+        known = None if key in criteria else known_criterion(key)
+        found[words.get(known.name, key) if known else key] = value
+    return found
+
+
+def _callable_problem(target: str) -> str | None:
+    module, _, function = target.partition(":")
+    if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+        return f'takes "package.module:function", found {target!r}'
+    try:
+        _module_file(module)
+    except VoteError as error:
+        return str(error)
+    return None
+
+
+def _module_file(module: str) -> Path:
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise VoteError(f"module {module!r} cannot be found: {error}") from None
+    if found is None or not found.has_location or found.origin is None or not found.origin.endswith(".py"):
+        raise VoteError(f"module {module!r} is not installed as Python source; give a path or a source")
+    return Path(found.origin)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise VoteError(f"candidate {str(path)!r} cannot be read: {error}") from error
+
+
+def _program_of(changeset: Changeset, name: str, entry_point: str | None) -> str:
+    texts = {
+        change.path: change.content.decode("utf-8", "replace")
+        for change in changeset.changes
+        if change.content is not None and change.path.endswith(".py")
+    }
+    if entry_point:
+        defining = {
+            path: text for path, text in texts.items() if f"def {entry_point}" in text or f"class {entry_point}" in text
+        }
+        texts = defining or texts
+    if len(texts) != 1:
+        found = ", ".join(sorted(texts)) or "no Python file"
+        raise VoteError(f"voter {name!r} must leave one program, found {found}; set main_task.entry_point")
+    return next(iter(texts.values()))
