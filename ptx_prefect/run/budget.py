@@ -34,7 +34,8 @@ class Forecast:
     """The most that one section can spend, call by call. ``model`` names the price.
 
     A later call carries what was said before, so call ``n`` (from 0) has up to
-    ``input_tokens + n * (output_tokens + answer_tokens)`` tokens of input.
+    ``input_tokens + n * (output_tokens + answer_tokens)`` tokens of input. ``fixed`` is the most that one call costs
+    where somebody says so; ``is_bounded`` False: nobody knows, so it cannot run under a budget.
     """
 
     model: str
@@ -42,6 +43,8 @@ class Forecast:
     output_tokens: int
     answer_tokens: int = 0
     max_calls: int = 1
+    fixed: Amount | None = None
+    is_bounded: bool = True
 
     def tokens_of(self, calls: int) -> tuple[int, int]:
         """Input and output tokens of that many calls together."""
@@ -139,7 +142,9 @@ class Ledger:
             return Never(f"the budget of {limit_s:g} s wall time is used up")
         if forecast is None:
             return Granted(0, Amount())
-        if self._limits.usd is not None and self._price_of(forecast.model) is None:
+        if not forecast.is_bounded:
+            return Never(f"nothing bounds what {forecast.model} may spend; give its worker `reserve`")
+        if self._limits.usd is not None and forecast.fixed is None and self._price_of(forecast.model) is None:
             return Never(f"no price is known for {forecast.model!r}; add it to the settings (prices)")
         for calls in range(forecast.max_calls, 0, -1):
             amount = self.worst_case(forecast, calls)
@@ -153,6 +158,9 @@ class Ledger:
 
     def worst_case(self, forecast: Forecast, calls: int) -> Amount:
         """The most that so many calls can cost."""
+        if forecast.fixed is not None:
+            one = forecast.fixed
+            return Amount(one.tokens * calls, one.usd * calls, one.calls * calls)
         inputs, outputs = forecast.tokens_of(calls)
         price = self._price_of(forecast.model)
         usd = (inputs * price.input + outputs * price.output) / 1e6 if price else 0.0

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from ptx_prefect.errors import WorkerError
 from ptx_prefect.strict import nearest
+from ptx_prefect.workers.agent import AgentWorker
 from ptx_prefect.workers.callables import CallableWorker
 from ptx_prefect.workers.chat import ChatWorker
 from ptx_prefect.workers.commands import CommandWorker
@@ -14,7 +15,13 @@ from ptx_prefect.workers.protocol import Worker
 from ptx_prefect.workers.pytests import PytestWorker
 
 KNOWN: Mapping[str, Callable[[], Worker]] = MappingProxyType(
-    {"callable": CallableWorker, "chat": ChatWorker, "command": CommandWorker, "pytest": PytestWorker}
+    {
+        "agent": AgentWorker,
+        "callable": CallableWorker,
+        "chat": ChatWorker,
+        "command": CommandWorker,
+        "pytest": PytestWorker,
+    }
 )
 """A kind's maker is called at each use; workers hold no state."""
 
