@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def combine_coverage(
         MergeError: nothing to combine, or coverage.py refuses.
     """
     import coverage
-    from coverage.exceptions import CoverageException
+    from coverage.exceptions import CoverageException, CoverageWarning
 
     files = [Path(path) for path in data_files]
     if not files:
@@ -91,10 +92,13 @@ def combine_coverage(
             messages=False,
         )
         try:
-            combined.combine([str(copy) for copy in copies], strict=True, keep=False)
+            with warnings.catch_warnings():
+                # coverage.py only warns of a file that it cannot read, and goes on without that section's lines.
+                warnings.simplefilter("error", CoverageWarning)
+                combined.combine([str(copy) for copy in copies], strict=True, keep=False)
             combined.save()
             return _totals(combined, xml)
-        except CoverageException as error:
+        except (CoverageException, CoverageWarning) as error:
             raise MergeError(f"coverage.py cannot combine {len(files)} data files: {error}") from error
 
 

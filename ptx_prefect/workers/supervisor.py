@@ -33,6 +33,8 @@ SAMPLE_FIRST_S, SAMPLE_LAST_S, SAMPLE_NEAR_LIMIT_S = 0.05, 0.5, 0.1
 KILL_LIMIT_S = 10.0
 """A process that survives SIGKILL for so long sits in the kernel (a dead disk); the next run will try again."""
 DRAIN_S = 1.0
+"""How long to read what is still on its way when all writers have ended (seconds)."""
+GONE = "the run went away"
 SILENT_CPU_SHARE = 0.002
 """A tree that used less of its heartbeat interval than this only polls: it counts as silent."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -225,7 +227,7 @@ class _Supervisor:
         except OSError:
             data = b""
         if not data:
-            return "the run went away"
+            return GONE
         for message in reader.feed(data):
             if "cancel" in message:
                 return str(message["cancel"])
@@ -245,7 +247,7 @@ class _Supervisor:
         if limit_mb is not None and memory_mb > limit_mb:
             return "memory", ""
         if process_tree.started(self.order["owner"]) != self.order["owner_started"]:
-            return "cancelled", "the run went away"
+            return "cancelled", GONE
         self._look_for_signs(now)
         heartbeat_s = self.order["heartbeat_s"]
         if heartbeat_s is not None and now - self.last_sign >= heartbeat_s:
@@ -271,9 +273,9 @@ class _Supervisor:
                 send_frame(self.connection, {"beat": told})
 
     def _finish(self, ended: str, reason: str) -> None:
-        grace_s = self.order["grace_s"]
-        # The work is done: what it left running gets a short notice, no more.
-        is_clean = self.end_all(grace_s=min(grace_s, 0.5) if ended == "exit" else grace_s)
+        # Where the work is done, or nobody waits for it any more, what still runs gets a short notice.
+        is_short = ended == "exit" or reason == GONE
+        is_clean = self.end_all(grace_s=min(self.order["grace_s"], 0.5) if is_short else self.order["grace_s"])
         self._reap()  # What ended last still waits to be counted.
         limit = time.monotonic() + DRAIN_S
         while self._read_output() and time.monotonic() < limit:

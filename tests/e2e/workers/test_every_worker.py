@@ -14,7 +14,7 @@ import pytest
 
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, OverMemory, TimedOut
 from ptx_prefect.workers import process_tree
-from ptx_prefect.workers.known import KNOWN, worker_for
+from ptx_prefect.workers.known import KNOWN
 from ptx_prefect.workers.process import cancel_all
 
 Prepare = Callable[[Path, str], tuple[str, dict[str, Any]]]
@@ -180,13 +180,6 @@ def test_no_secret_of_ours_reaches_a_command(run_section: Any, monkeypatch: pyte
     assert "s3cret" not in outcome.value["output"]
     assert "NAMED=yes" in seen and "ADDED=1" in seen
     assert any(line.startswith(f"{process_tree.MARKER}=") for line in seen)
-
-
-@pytest.mark.parametrize("kind", sorted(KNOWN))
-def test_an_unknown_key_is_named_with_the_nearest(kind: str, workdir: Path) -> None:
-    mistakes = worker_for(kind).check({"set_emv": {}}, workdir=workdir)
-
-    assert "did you mean 'set_env'?" in mistakes["set_emv"]
 
 
 def test_every_kind_that_runs_children_is_in_this_suite() -> None:
