@@ -39,23 +39,29 @@ def _template_of(base: Base, root: Path) -> Path:
     return template
 
 
-def _make_template(template: Path, base: Base) -> None:
-    template.mkdir(parents=True)
+def init_borrowing(repository: Path, base: Base) -> None:
+    """Make an empty bare repository that sees the base's objects."""
     form = "sha1" if base.revision is None or len(base.revision) == 40 else "sha256"
-    run_git(template, "init", "--quiet", "--bare", "--template=", f"--object-format={form}", ".")
-    info = template / "info"
-    info.mkdir(exist_ok=True)
-    # Highest precedence: contents go in and out as the bytes that they are.
-    (info / "attributes").write_text("* -text -eol -ident -filter -working-tree-encoding\n")
-    for key, value in {"core.bare": "false", "core.autocrlf": "false", "core.excludesFile": os.devnull}.items():
-        run_git(template, "config", key, value)
-    environment = {"GIT_DIR": str(template), "GIT_WORK_TREE": str(template)}
+    run_git(repository, "init", "--quiet", "--bare", "--template=", f"--object-format={form}", ".")
     if base.revision is None:
         return
-    (template / "objects" / "info" / "alternates").write_text(f"{_place_of(base, 'objects')}\n")
+    (repository / "objects" / "info" / "alternates").write_text(f"{_place_of(base, 'objects')}\n")
     shallow = _place_of(base, "shallow")
     if shallow.exists():
-        shutil.copy(shallow, template / "shallow")
+        shutil.copy(shallow, repository / "shallow")
+
+
+def _make_template(template: Path, base: Base) -> None:
+    template.mkdir(parents=True)
+    init_borrowing(template, base)
+    (template / "info").mkdir(exist_ok=True)
+    # Highest precedence: contents go in and out as the bytes that they are.
+    (template / "info" / "attributes").write_text("* -text -eol -ident -filter -working-tree-encoding\n")
+    for key, value in {"core.bare": "false", "core.autocrlf": "false", "core.excludesFile": os.devnull}.items():
+        run_git(template, "config", key, value)
+    if base.revision is None:
+        return
+    environment = {"GIT_DIR": str(template), "GIT_WORK_TREE": str(template)}
     head = base.revision
     if base.prefix:
         author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _NOBODY.items()}

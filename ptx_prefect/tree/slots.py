@@ -11,11 +11,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from ptx_prefect.errors import TreeError
 from ptx_prefect.tree.base import Base, holds
-from ptx_prefect.tree.changeset import EXECUTABLE, SYMLINK
+from ptx_prefect.tree.changeset import EXECUTABLE, SYMLINK, Changeset, digest_of
 from ptx_prefect.tree.globs import parents_of
 from ptx_prefect.tree.paths import check_path
-from ptx_prefect.tree.scan import Stamp, list_directory, read_entry, stamp_of
+from ptx_prefect.tree.scan import Stamp, is_litter, list_directory, read_entry, stamp_of
 
 CLOCK_STEP_NS = 50_000_000
 """Change times come from a coarse clock: two writes within this time may carry the same one."""
@@ -63,6 +64,24 @@ def free_slot(root: Path) -> Iterator[Path]:
                 continue
             yield slot
             return
+
+
+def wanted_tree(base: Base, changeset: Changeset) -> dict[str, Wanted]:
+    """The base with ``changeset`` on top.
+
+    Raises:
+        TreeError: a path would be a file and a folder at once.
+    """
+    wanted = {path: Wanted(entry.identity, entry.mode) for path, entry in base.entries.items()}
+    for change in changeset.changes:
+        if change.content is None:
+            wanted.pop(change.path, None)
+        else:
+            wanted[change.path] = Wanted(digest_of(change.content), change.mode, change.content)
+    clash = next((parent for path in wanted for parent in parents_of(path) if parent in wanted), None)
+    if clash is not None:
+        raise TreeError(f"{clash!r} would be a file and a folder at once; its sections disagree, merge them first")
+    return wanted
 
 
 def bring_to(directory: Path, base: Base, wanted: Mapping[str, Wanted], *, record: Path) -> dict[str, Written]:
@@ -178,3 +197,11 @@ def is_same(written: Written | None, stamp: Stamp, place: Path) -> bool:
     if written is None or written.mode != stamp.mode:
         return False
     return written.is_untouched(stamp) or holds(written.identity, read_entry(place, stamp.mode))
+
+
+def digest_of_directory(directory: Path) -> str:
+    """What identifies the files in a directory by path, mode and content; what tools leave behind does not count."""
+    rows = []
+    for path, stamp in sorted(list_directory(directory, skip=is_litter).files.items()):
+        rows.append(f"{path}\0{stamp.mode:o}\0{digest_of(read_entry(directory / path, stamp.mode))}\n")
+    return digest_of("".join(rows).encode(errors="surrogateescape"))

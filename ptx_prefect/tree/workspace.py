@@ -17,7 +17,7 @@ from ptx_prefect.tree.paths import check_path, leaves_tree
 from ptx_prefect.tree.private_git import give_repository
 from ptx_prefect.tree.renames import with_renames
 from ptx_prefect.tree.scan import is_litter, list_directory, read_entry
-from ptx_prefect.tree.slots import Wanted, Written, bring_to, free_slot, is_same
+from ptx_prefect.tree.slots import Written, bring_to, free_slot, is_same, wanted_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,10 @@ def open_workspace(
         TreeError: the base changed meanwhile, a path leaves the tree, or the disk is full.
     """
     start = {change.path: change for change in compose(changesets).changes}
-    wanted = _wanted(base, start, only)
+    wanted = wanted_tree(base, Changeset(tuple(start.values())))
+    if only is not None:
+        is_chosen = matcher_of(only)
+        wanted = {path: want for path, want in wanted.items() if is_chosen(path)}
     with free_slot(root) as slot:
         place = slot / "tree"
         (slot / "section").write_text(name)
@@ -152,22 +155,6 @@ def open_workspace(
             raise TreeError(f"cannot make a workspace for {name!r} in {str(root)!r}: {error.strerror}") from error
         litter = frozenset(part for path in wanted if is_litter(path) for part in (path, *parents_of(path)))
         yield Workspace(place, name, base, start, written, repository, litter)
-
-
-def _wanted(base: Base, start: Mapping[str, FileChange], only: Sequence[str] | None) -> dict[str, Wanted]:
-    wanted = {path: Wanted(entry.identity, entry.mode) for path, entry in base.entries.items()}
-    for path, change in start.items():
-        if change.content is None:
-            wanted.pop(path, None)
-        else:
-            wanted[path] = Wanted(digest_of(change.content), change.mode, change.content)
-    clash = next((parent for path in wanted for parent in parents_of(path) if parent in wanted), None)
-    if clash is not None:
-        raise TreeError(f"{clash!r} would be a file and a folder at once; the prerequisites disagree, merge them first")
-    if only is None:
-        return wanted
-    is_chosen = matcher_of(only)
-    return {path: want for path, want in wanted.items() if is_chosen(path)}
 
 
 def _named(paths: Sequence[str]) -> str:
