@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: setup run test test-fast lint lock bench clean
+.PHONY: setup run test test-fast lint lock agents bench clean
 
 setup: $(VENV)/.ready
 
@@ -32,6 +32,12 @@ lint: setup
 lock:  ## every extra in one lock, for every Python we support
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
 	$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+
+agents: setup  ## coding agents for the tests that need them: Claude Code, Codex (npm) and Aider (PyPI), in .agents
+	npm install --silent --no-audit --no-fund --prefix .agents @anthropic-ai/claude-code @openai/codex
+	cd .agents/node_modules/@anthropic-ai/claude-code && if [ -f install.cjs ]; then node install.cjs; fi
+	$(PYTHON) -m venv .agents/aider && .agents/aider/bin/pip install --quiet aider-chat
+	$(BIN)/python -m pytest tests/e2e/think/test_real_agents.py
 
 bench: setup  ## our main job against its peer; see benchmarks/ for the others
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,bench]'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,16 @@ def _private_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PTX_STATE_DIR", str(tmp_path / "ptx-state"))
     for name in ("PTX_PREFECT_CONFIG",):
         monkeypatch.delenv(name, raising=False)
+
+
+AGENTS = Path(__file__).parents[1] / ".agents"
+"""Where `make agents` puts coding agents."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    places = [str(AGENTS / "node_modules" / ".bin"), str(AGENTS / "aider" / "bin")]
+    # Last: an agent that a person has installed goes first, and nothing else is hidden by theirs.
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), *places])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

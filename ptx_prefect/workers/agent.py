@@ -155,9 +155,9 @@ def _prompt(job: Job, complaint: str) -> str:
 
 def _order(job: Job, preset: AgentPreset, prompt: str, home: Path) -> Order:
     model = job.config.get("model")
-    argv = argv_of(preset.argv, prompt=prompt, model=model, model_args=preset.model_args)
-    extra = [str(part) for part in job.config.get("args") or ()]
-    order = order_for(job, allowed=preset.keys, argv=(*argv[:-1], *extra, argv[-1]))
+    extra = tuple(job.config.get("args") or ())
+    argv = argv_of(preset.argv, prompt=prompt, model=model, model_args=preset.model_args, extra=extra)
+    order = order_for(job, allowed=preset.keys, argv=argv)
     places = {
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),

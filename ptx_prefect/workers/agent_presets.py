@@ -80,11 +80,18 @@ PRESETS: Mapping[str, AgentPreset] = MappingProxyType(
 )  # fmt: skip
 
 
-def argv_of(template: tuple[str, ...], *, prompt: str, model: str | None, model_args: tuple[str, ...]) -> list[str]:
-    """The call with everything filled in; the arguments that name the model come right after the program."""
+def argv_of(
+    template: tuple[str, ...],
+    *,
+    prompt: str,
+    model: str | None,
+    model_args: tuple[str, ...],
+    extra: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    """The call with everything filled in; the model and extra arguments come right after the program."""
     named = [part.replace("{model}", model) for part in model_args] if model and "{model}" not in template else []
     first, *rest = template
     # `codex exec --model m`: a subcommand stays in front.
     lead = [rest.pop(0)] if rest and rest[0].isalpha() else []
     filled = [part.replace("{model}", model or "").replace("{prompt}", prompt) for part in rest]
-    return [first, *lead, *named, *filled]
+    return (first, *lead, *named, *extra, *filled)

@@ -57,6 +57,6 @@ def test_errors_of_agents_are_told() -> None:
 
 def test_the_model_stands_after_the_subcommand_and_the_prompt_last() -> None:
     codex = PRESETS["codex"]
-    argv = argv_of(codex.argv, prompt="do {it}", model="m", model_args=codex.model_args)
+    argv = argv_of(codex.argv, prompt="do {it}", model="m", model_args=codex.model_args, extra=("-c", "x=1"))
 
-    assert argv[:4] == ["codex", "exec", "--model", "m"] and argv[-1] == "do {it}"
+    assert argv[:6] == ("codex", "exec", "--model", "m", "-c", "x=1") and argv[-1] == "do {it}"
