@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptx_prefect.vote.values import Decision
+
 PRIOR_WINS, PRIOR_LOSSES = 2.0, 2.0
 """Weak: a voter needs about four votes before its own record outweighs the prior."""
 
@@ -52,6 +54,24 @@ def learn_records(state_dir: Path, results: Mapping[str, bool], *, family: str =
             records[voter] = VoterRecord(old.wins + was_right, old.losses + (not was_right))
         _write(_file(state_dir, family), records)
     return records
+
+
+def results_of(decision: Decision, voters: Mapping[str, str | None]) -> dict[str, bool]:
+    """What one vote says of each voter: right if its candidate is in the winning behaviour group.
+
+    Args:
+        voters: candidate to voter; a voter with several candidates is right if one of them is.
+
+    Returns:
+        Nothing where the vote tells nothing of correctness: candidates were neither gated nor compared.
+    """
+    if not decision.groups or not (decision.gate or len(decision.groups) > 1):
+        return {}
+    results: dict[str, bool] = {}
+    for candidate, voter in voters.items():
+        if voter is not None:
+            results[voter] = results.get(voter, False) or candidate in decision.groups[0]
+    return results
 
 
 def reliabilities(records: Mapping[str, VoterRecord], voters: Mapping[str, str | None]) -> dict[str, float]:

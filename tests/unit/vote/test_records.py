@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from ptx_prefect.vote.records import VoterRecord, learn_records, read_records, reliabilities
+from ptx_prefect.vote.records import VoterRecord, learn_records, read_records, reliabilities, results_of
+from ptx_prefect.vote.values import Decision
 
 
 def test_records_add_up_and_survive(tmp_path):
@@ -37,3 +38,11 @@ def test_a_damaged_file_is_an_empty_record(tmp_path):
 
     assert read_records(tmp_path, family="../x y") == {}
     assert learn_records(tmp_path, {"a": False}, family="../x y") == {"a": VoterRecord(0, 1)}
+
+
+def test_a_vote_tells_who_was_right_if_it_compared_anything():
+    voters = {"a1": "a", "a2": "a", "b1": "b", "own": None}
+    compared = Decision("a1", ("a1", "a2", "b1"), 0.5, groups=(("a1", "own"), ("a2", "b1")))
+
+    assert results_of(compared, voters) == {"a": True, "b": False}
+    assert results_of(Decision("a1", ("a1",), 1.0), voters) == {}

@@ -30,7 +30,7 @@ def spec_of(**changes):
     return parse_spec(data | changes)
 
 
-@pytest.mark.parametrize("name", ["search_voting.json", "code_review_voting.json"])
+@pytest.mark.parametrize("name", ["search_voting.json", "code_review_voting.json", "synthesis_voting.json"])
 def test_the_examples_have_no_mistakes_and_all_candidates(name):
     spec = read_spec(ROOT / "examples" / name)
 
