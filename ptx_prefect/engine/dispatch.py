@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.store import Stored
 from ptx_prefect.engine.tasks import outcome_of, run_section
-from ptx_prefect.run.outcomes import Cancelled, Outcome, Skipped, headline_of
+from ptx_prefect.errors import PtxError
+from ptx_prefect.run.outcomes import Cancelled, Failed, Outcome, Skipped, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import Scheduler, Start
 
@@ -36,8 +37,7 @@ class Pool(Protocol):
 @dataclass(slots=True)
 class _Running:
     start: Start
-    key: str
-    directory: str | None
+    key: str | None
     started_s: float
     slot: int
 
@@ -104,7 +104,12 @@ class Dispatch:
                 return
 
     def _start(self, start: Start, prerequisites: tuple[str, ...]) -> None:
-        request = self._prepare(start)
+        try:
+            request = self._prepare(start)
+        except PtxError as error:
+            self._running[start.name] = _Running(start, None, self.elapsed_s, self._take_slot())
+            self._finish(start.name, Failed(str(error), kind=type(error).__name__, permanent=True))
+            return
         if isinstance(request, Stored):
             self._scheduler.reuse(start.name, request.outcome)
             self.records[start.name] = SectionRecord(
@@ -112,8 +117,7 @@ class Dispatch:
             )
             self.tell(Event("section_reused", self.elapsed_s, start.name, outcome=request.outcome))
             return
-        slot = self._free_slots.pop() if self._free_slots else self._new_slot()
-        self._running[start.name] = _Running(start, request.key, None, self.elapsed_s, slot)
+        self._running[start.name] = _Running(start, request.key, self.elapsed_s, self._take_slot())
         self.most_at_once = max(self.most_at_once, len(self._running))
         attempt = f"attempt {start.attempt}" if start.attempt > 1 else ""
         self.tell(Event("section_started", self.elapsed_s, start.name, attempt))
@@ -166,7 +170,6 @@ class Dispatch:
             False,
             running.key,
             worker=running.slot,
-            directory=running.directory,
         )
         self.tell(Event("section_finished", now_s, name, headline_of(outcome), outcome))
 
@@ -191,6 +194,8 @@ class Dispatch:
                 if isinstance(outcome, Skipped):
                     self.tell(Event("section_finished", self.elapsed_s, name, headline_of(outcome), outcome))
 
-    def _new_slot(self) -> int:
+    def _take_slot(self) -> int:
+        if self._free_slots:
+            return self._free_slots.pop()
         self._slots += 1
         return self._slots - 1

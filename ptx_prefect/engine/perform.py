@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.engine.store import Store
+from ptx_prefect.engine.workspaces import in_workspace
 from ptx_prefect.errors import PtxError
 from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
+from ptx_prefect.tree import Changeset
 from ptx_prefect.workers.known import worker_for
 from ptx_prefect.workers.protocol import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a task run is given. Text and numbers only, so that it crosses machines."""
+    """What a task run is given. Plain JSON only, so that it crosses machines.
+
+    ``base`` refers to the tree that the section changes, ``start`` is what its prerequisites changed there.
+    """
 
     section: str
     description: str
@@ -32,6 +37,8 @@ class Request:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    base: Mapping[str, Any] | None = None
+    start: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -58,11 +65,24 @@ def perform(request: Request) -> WorkerOutcome:
 
 
 def _work(request: Request, directory: Path) -> WorkerOutcome:
+    if request.base is None:
+        return _run_worker(request, directory, Path(request.workdir))
+    return in_workspace(
+        request.base,
+        Changeset.from_json(request.start or {"changes": []}),
+        lambda path: _run_worker(request, directory, path),
+        section=request.section,
+        root=Path(request.state_dir) / "workspaces",
+        writes=request.writes,
+    )
+
+
+def _run_worker(request: Request, directory: Path, workdir: Path) -> WorkerOutcome:
     job = Job(
         section=request.section,
         description=request.description,
         config=request.config,
-        workdir=Path(request.workdir),
+        workdir=workdir,
         log_path=directory / "log.txt",
         state_dir=Path(request.state_dir),
         deadline_s=request.deadline_s,
@@ -72,5 +92,6 @@ def _work(request: Request, directory: Path) -> WorkerOutcome:
         reads=request.reads,
         writes=request.writes,
         attempt=request.attempt,
+        home=Path(request.workdir),
     )
     return worker_for(request.worker).run(job, beat=lambda _: None)

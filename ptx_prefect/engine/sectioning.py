@@ -17,7 +17,10 @@ from ptx_prefect.engine.keys import inputs_digest, key_of
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.store import Store, Stored
-from ptx_prefect.errors import RunError, SpecError, WorkerError
+from ptx_prefect.engine.workspaces import pin
+from ptx_prefect.errors import MergeError, RunError, SpecError, WorkerError
+from ptx_prefect.merge.changesets import merge_changesets
+from ptx_prefect.merge.lineage import ancestors_of
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import SECTIONS_SCOPE, make_plan
 from ptx_prefect.plan.plan import Plan, Section
@@ -28,6 +31,7 @@ from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import SectioningSpec
+from ptx_prefect.tree import Base, Changeset
 from ptx_prefect.workers.known import worker_for
 from ptx_prefect.workers.process import cancel_all
 from ptx_prefect.workers.registry import reap_orphans
@@ -110,6 +114,10 @@ class _Run:
         self.store = Store(state)
         self.sections = {section.name: section for section in plan.sections}
         self.keys: dict[str, str] = {}
+        self.base: Base | None = None
+        self._base_reference: Mapping[str, Any] | None = None
+        if spec.base is not None:
+            self.base, self._base_reference = pin(spec.base)
         self._inputs: dict[tuple[str, ...], str] = {}
         after = plan.after
         priority = remaining_paths(after, {section.name: section.estimate_s for section in plan.sections})
@@ -168,7 +176,30 @@ class _Run:
             inputs={name: self._value_of(name) for name in section.depends_on},
             reads=section.reads,
             writes=section.writes,
+            base=self._base_reference,
+            start=self._start_of(section).to_json() if self.base else None,
         )
+
+    def _start_of(self, section: Section) -> Changeset:
+        """What everything that the section builds on has changed, merged in plan order."""
+        assert self.base is not None
+        ancestors = ancestors_of([section.name], self.plan.after)[section.name]
+        ordered = [name for name in self.plan.after if name in ancestors]
+        sides = [(name, changes) for name in ordered if (changes := self._changes_of(name)) is not None]
+        if len(sides) < 2:
+            return sides[0][1] if sides else Changeset()
+        merged = merge_changesets(self.base, sides, after=self.plan.after, order=list(self.plan.after))
+        if merged.conflicts:
+            first = merged.conflicts[0]
+            raise MergeError(
+                f"what {section.name!r} builds on disagrees: {first.reason} ({first.path}, {first.place});"
+                " order the sections with depends_on, or narrow their writes"
+            )
+        return merged.changeset
+
+    def _changes_of(self, name: str) -> Changeset | None:
+        outcome = self.scheduler.outcomes.get(name)
+        return outcome.changeset if isinstance(outcome, Done) else None
 
     def _key(self, section: Section) -> str:
         workdir = Path(self.spec.workdir)
@@ -180,7 +211,9 @@ class _Run:
         )
 
     def _digest_of_inputs(self, reads: tuple[str, ...]) -> str:
-        if reads not in self._inputs:
+        if reads not in self._inputs and self.base is not None:
+            self._inputs[reads] = self.base.fingerprint(reads or None)
+        elif reads not in self._inputs:
             self._inputs[reads] = inputs_digest(Path(self.spec.workdir), reads)
         return self._inputs[reads]
 

@@ -97,7 +97,7 @@ def _payload(job: Job) -> dict[str, Any]:
     return {
         "target": job.config["target"],
         "args": dict(job.config.get("args") or {}),
-        "path": [str(job.workdir / extra) for extra in job.config.get("path") or ()] + [str(job.workdir.resolve())],
+        "path": _search_path(job),
         "workdir": str(job.workdir.resolve()),
         "inputs": dict(job.inputs),
         "section": job.section,
@@ -105,6 +105,13 @@ def _payload(job: Job) -> dict[str, Any]:
         "files": {"reads": list(job.reads), "writes": list(job.writes)},
         "attempt": job.attempt,
     }
+
+
+def _search_path(job: Job) -> list[str]:
+    """Where the function's module is looked for: the task's own places first, then the workspace."""
+    home = job.home or job.workdir
+    places = [*(home / extra for extra in job.config.get("path") or ()), home, job.workdir]
+    return [str(place.resolve()) for place in dict.fromkeys(places)]
 
 
 def _outcome(said: Mapping[str, Any], job: Job, *, usage: Usage) -> WorkerOutcome:

@@ -16,6 +16,7 @@ class Job:
 
     ``config`` is the section's ``worker`` object without its ``kind``. ``inputs`` are the values of its
     prerequisites, by section name. ``workdir`` is where it works: its private workspace, or where the user stands.
+    ``home`` is where the user stands, where that is not ``workdir``: modules and scripts of the task are found there.
     ``log_path`` takes the captured output. ``state_dir`` holds the registry of children.
     ``attempt`` counts from 1. ``calls_allowed`` is how many model calls the budget covers; None: no budget.
     """
@@ -33,6 +34,7 @@ class Job:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     attempt: int = 1
+    home: Path | None = None
     calls_allowed: int | None = None
 
 

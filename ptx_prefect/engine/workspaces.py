@@ -1,0 +1,70 @@
+"""Sections on a tree: the pinned base, what a section starts from, and its work collected as a changeset."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.errors import TreeError
+from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
+from ptx_prefect.spec import Base as BaseSpec
+from ptx_prefect.tree import Base, Changeset, Refused, open_workspace
+
+_PINNED: dict[str, Base] = {}
+_LOCK = threading.Lock()
+
+
+def pin(spec: BaseSpec | str) -> tuple[Base, dict[str, Any]]:
+    """The base as it is now, and a reference to it that crosses processes.
+
+    Raises:
+        TreeError: no such directory or revision.
+    """
+    wanted = BaseSpec(path=spec) if isinstance(spec, str) else spec
+    base = Base.of_revision(wanted.path, wanted.revision) if wanted.revision else Base.of_directory(wanted.path)
+    reference = {"path": str(base.root), "revision": base.revision, "digest": base.digest}
+    with _LOCK:
+        _PINNED[base.digest] = base
+    return base, reference
+
+
+def base_of(reference: Mapping[str, Any]) -> Base:
+    """The base behind a reference; read again where this process has not pinned it.
+
+    Raises:
+        TreeError: it is not what it was when the run began.
+    """
+    with _LOCK:
+        known = _PINNED.get(reference["digest"])
+        if known is not None:
+            return known
+        revision = reference["revision"]
+        path = reference["path"]
+        base = Base.of_revision(path, revision) if revision else Base.of_directory(path)
+        if base.digest != reference["digest"]:
+            raise TreeError(f"the base {path!r} changed since the run began; run the task again")
+        _PINNED[base.digest] = base
+        return base
+
+
+def in_workspace(
+    reference: Mapping[str, Any],
+    start: Changeset,
+    work: Callable[[Path], WorkerOutcome],
+    *,
+    section: str,
+    root: Path,
+    writes: tuple[str, ...],
+) -> WorkerOutcome:
+    """Do ``work`` in a private workspace; its change is what differs there, whatever the worker says."""
+    with open_workspace(base_of(reference), [start], root=root, name=section) as workspace:
+        outcome = work(workspace.path)
+        if not isinstance(outcome, Done):
+            return outcome
+        found = workspace.collect(writes or None)
+        if isinstance(found, Refused):
+            return Failed(found.reason, kind="outside_writes", usage=outcome.usage, log=outcome.log)
+        return replace(outcome, changeset=found)
