@@ -69,6 +69,9 @@ class SectioningTask(StrictModel):
     include: Annotated[tuple[str, ...], Field(description="Globs of the files to work on.")] = ("**/*.py",)
     exclude: Annotated[tuple[str, ...], Field(description="Globs of the files to leave alone.")] = ()
     suite: Annotated[Suite | None, Field(description="The suite of level `test`.")] = None
+    planner: Annotated[
+        WorkerRef | None, Field(description="A `chat` worker that proposes the sections of a bare description.")
+    ] = None
 
 
 class Base(StrictModel):
