@@ -39,7 +39,7 @@ agents: setup  ## coding agents for the tests that need them: Claude Code, Codex
 	$(PYTHON) -m venv .agents/aider && .agents/aider/bin/pip install --quiet aider-chat
 	$(BIN)/python -m pytest tests/e2e/think/test_real_agents.py
 
-bench: setup  ## our main job against its peer; see benchmarks/ for the others
+bench: setup  ## our main job against its peers; benchmarks/ holds the others
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,bench]'
 	$(BIN)/python benchmarks/test_suite.py
 
