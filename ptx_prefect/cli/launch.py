@@ -35,7 +35,7 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     with Display(task.task_id, quiet=as_json) as display:
         display.say("starting Prefect")
-        from ptx_prefect.engine.sectioning import OBSERVERS
+        from ptx_prefect.engine.execution import OBSERVERS
         from ptx_prefect.flows import execute
 
         OBSERVERS.set((*OBSERVERS.get(), display))

@@ -7,25 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.engine.account import Aggregated
+from ptx_prefect.engine.execution import Execution
 from ptx_prefect.errors import MergeError
 from ptx_prefect.merge.test_reports import combine_coverage, merge_junit
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import suite_scope
-from ptx_prefect.plan.plan import Plan
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import SectionRecord
 from ptx_prefect.spec import SectioningSpec, Suite
 from ptx_prefect.workers.test_totals import read_cases
 
 
-def aggregate(
-    spec: SectioningSpec, plan: Plan, records: Mapping[str, SectionRecord], output: Path, state: Path
-) -> Aggregated:
+def aggregate(spec: SectioningSpec, execution: Execution, output: Path) -> Aggregated:
     """Everything that follows the sections, as far as this task asks for it."""
-    tested = [records[section.name] for section in plan.sections if section.worker == "pytest"]
-    if not tested:
-        return Aggregated()
-    return _aggregate_tests(spec.main_task.suite or Suite(), tested, output, state)
+    records, sections = execution.records, execution.plan.sections
+    tested = [records[section.name] for section in sections if section.worker == "pytest"]
+    if tested:
+        return _aggregate_tests(spec.main_task.suite or Suite(), tested, output, execution.site.state)
+    return Aggregated()
 
 
 def _aggregate_tests(suite: Suite, records: Sequence[SectionRecord], output: Path, state: Path) -> Aggregated:

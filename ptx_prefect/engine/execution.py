@@ -1,0 +1,195 @@
+"""Sections of one plan from keys to records: shared by sectioning and by the voters of a vote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.engine.dispatch import Dispatch
+from ptx_prefect.engine.keys import inputs_digest, key_of
+from ptx_prefect.engine.perform import Request
+from ptx_prefect.engine.store import Store, Stored
+from ptx_prefect.errors import MergeError, SpecError, WorkerError
+from ptx_prefect.merge.changesets import merge_changesets
+from ptx_prefect.merge.lineage import ancestors_of
+from ptx_prefect.plan.durations import Durations
+from ptx_prefect.plan.make import SECTIONS_SCOPE
+from ptx_prefect.plan.plan import Plan, Section
+from ptx_prefect.run.outcomes import Done
+from ptx_prefect.run.ready import remaining_paths
+from ptx_prefect.run.records import Event, Observer, SectionRecord
+from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
+from ptx_prefect.settings import Settings
+from ptx_prefect.tree import Base, Changeset
+from ptx_prefect.workers.known import worker_for
+from ptx_prefect.workers.process import cancel_all
+
+OBSERVERS: ContextVar[tuple[Observer, ...]] = ContextVar("OBSERVERS", default=())
+"""Who else is told of events: the command line's display, a Python caller's callback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a run takes place: the user's directory, the state directory, and the tree that sections change, if any.
+
+    ``base_reference`` is the base as other processes can open it (see ``workspaces.pin``).
+    """
+
+    workdir: Path
+    state: Path
+    base: Base | None = None
+    base_reference: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPool:
+    """As many workers as the plan says."""
+
+    workers: int
+
+    def limit(self, *, ready: int, running: int) -> int:
+        """Always the same."""
+        return self.workers
+
+
+def check_sections(plan: Plan, workdir: Path) -> None:
+    """Ask every section's worker whether it can do it.
+
+    Raises:
+        SpecError: what they object to, all of it.
+    """
+    mistakes: dict[str, str] = {}
+    if not workdir.is_dir():
+        mistakes["workdir"] = f"{str(workdir)!r} is not a directory"
+    for section in plan.sections:
+        try:
+            found = worker_for(section.worker).check(section.config, workdir=workdir)
+        except WorkerError as error:
+            found = {"kind": str(error)}
+        mistakes |= {f"section {section.name!r}: worker.{place}": text for place, text in found.items()}
+    if mistakes:
+        raise SpecError(mistakes)
+
+
+class Execution:
+    """One plan being run; lives inside a Prefect flow."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        settings: Settings,
+        site: Site,
+        *,
+        fresh: bool = False,
+        fail_fast: bool = False,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
+        self.plan, self.site, self.fresh = plan, site, fresh
+        self.store = Store(site.state)
+        self.keys: dict[str, str] = {}
+        self._sections = {section.name: section for section in plan.sections}
+        self._inputs: dict[tuple[str, ...], str] = {}
+        priority = remaining_paths(plan.after, {section.name: section.estimate_s for section in plan.sections})
+        retry = settings.retry
+        policy = RetryPolicy(retry.max_attempts, retry.initial_delay, retry.backoff_multiplier)
+        self.scheduler = Scheduler(plan.after, priority, retry=policy, fail_fast=fail_fast)
+        self.dispatch = Dispatch(self.scheduler, self._prepare, FixedPool(plan.workers), observers)
+
+    def run(self) -> dict[str, SectionRecord]:
+        """Dispatch until nothing is left; what sections took is remembered for the next plan.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: stopped from outside; ``records`` holds what was finished.
+        """
+        self.dispatch.tell(Event("run_started", 0.0, detail=f"{len(self.plan.sections)} sections"))
+        try:
+            self.dispatch.run(self.plan.after, cancel=cancel_all)
+        finally:
+            self._remember_durations()
+        return self.records
+
+    @property
+    def records(self) -> dict[str, SectionRecord]:
+        """How each section went, with the directory of its files."""
+        return {
+            name: replace(record, directory=str(self.store.directory(record.key))) if record.key else record
+            for name, record in self.dispatch.records.items()
+        }
+
+    def _prepare(self, start: Start) -> Request | Stored:
+        """A started section as a request, or its stored result."""
+        section = self._sections[start.name]
+        key = self.keys.get(start.name) or self._key(section)
+        self.keys[start.name] = key
+        stored = None if self.fresh else self.store.get(key)
+        if stored is not None:
+            return stored
+        if start.attempt == 1:
+            self.store.forget(key)
+        return Request(
+            section=section.name,
+            description=section.description,
+            worker=section.worker,
+            config=section.config,
+            key=key,
+            attempt=start.attempt,
+            workdir=str(self.site.workdir.resolve()),
+            state_dir=str(self.site.state),
+            deadline_s=section.timeout_s,
+            heartbeat_s=None,
+            inputs={name: self._value_of(name) for name in section.depends_on},
+            reads=section.reads,
+            writes=section.writes,
+            base=self.site.base_reference,
+            start=self._start_of(section, self.site.base).to_json() if self.site.base else None,
+        )
+
+    def _key(self, section: Section) -> str:
+        return key_of(
+            section,
+            fingerprint=worker_for(section.worker).fingerprint(section.config, workdir=self.site.workdir),
+            inputs_digest=section.content or self._digest_of_inputs(section.reads),
+            prerequisites=[self.keys[name] for name in section.depends_on],
+        )
+
+    def _digest_of_inputs(self, reads: tuple[str, ...]) -> str:
+        if reads not in self._inputs:
+            base = self.site.base
+            found = base.fingerprint(reads or None) if base else inputs_digest(self.site.workdir, reads)
+            self._inputs[reads] = found
+        return self._inputs[reads]
+
+    def _value_of(self, name: str) -> Any:
+        outcome = self.scheduler.outcomes[name]
+        return outcome.value if isinstance(outcome, Done) else None
+
+    def _start_of(self, section: Section, base: Base) -> Changeset:
+        """What everything that the section builds on has changed, merged in plan order."""
+        ancestors = ancestors_of([section.name], self.plan.after)[section.name]
+        ordered = [name for name in self.plan.after if name in ancestors]
+        sides = [(name, changes) for name in ordered if (changes := self._changes_of(name)) is not None]
+        if len(sides) < 2:
+            return sides[0][1] if sides else Changeset()
+        merged = merge_changesets(base, sides, after=self.plan.after, order=list(self.plan.after))
+        if merged.conflicts:
+            first = merged.conflicts[0]
+            raise MergeError(
+                f"what {section.name!r} builds on disagrees: {first.reason} ({first.path}, {first.place});"
+                " order the sections with depends_on, or narrow their writes"
+            )
+        return merged.changeset
+
+    def _changes_of(self, name: str) -> Changeset | None:
+        outcome = self.scheduler.outcomes.get(name)
+        return outcome.changeset if isinstance(outcome, Done) else None
+
+    def _remember_durations(self) -> None:
+        seconds = {
+            self._sections[name].identity: record.outcome.usage.wall_s
+            for name, record in self.dispatch.records.items()
+            if isinstance(record.outcome, Done) and not record.reused and self._sections[name].identity
+        }
+        Durations(self.site.state).record(SECTIONS_SCOPE, seconds)
