@@ -10,10 +10,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from ptx_prefect.engine.perform import Request
+from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.store import Stored
 from ptx_prefect.engine.tasks import outcome_of, run_section
 from ptx_prefect.errors import PtxError
-from ptx_prefect.run.outcomes import Cancelled, Failed, Outcome, Skipped, headline_of
+from ptx_prefect.run.outcomes import Cancelled, Failed, Outcome, RateLimited, Skipped, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import Scheduler, Start
 
@@ -48,8 +49,17 @@ class Dispatch:
     A section is submitted when it is ready and there is room: no thread ever waits for a prerequisite or a retry.
     """
 
-    def __init__(self, scheduler: Scheduler, prepare: Prepare, pool: Pool, observers: tuple[Observer, ...]) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        prepare: Prepare,
+        pool: Pool,
+        observers: tuple[Observer, ...],
+        *,
+        spending: Spending | None = None,
+    ) -> None:
         self._scheduler = scheduler
+        self._spending = spending
         self._prepare = prepare
         self._pool = pool
         self._observers = observers
@@ -117,6 +127,12 @@ class Dispatch:
             )
             self.tell(Event("section_reused", self.elapsed_s, start.name, outcome=request.outcome))
             return
+        if self._spending is not None:
+            granted = self._spending.reserve(request, now_s=self.elapsed_s)
+            if isinstance(granted, Skipped | RateLimited):
+                self._not_now(start.name, granted)
+                return
+            request = granted
         self._running[start.name] = _Running(start, request.key, self.elapsed_s, self._take_slot())
         self.most_at_once = max(self.most_at_once, len(self._running))
         attempt = f"attempt {start.attempt}" if start.attempt > 1 else ""
@@ -130,6 +146,12 @@ class Dispatch:
         self._futures[start.name] = future
         # Runs in the worker's thread: it only tells this loop.
         future.add_done_callback(partial(self._tell_ended, start.name))
+
+    def _not_now(self, name: str, outcome: Skipped | RateLimited) -> None:
+        """The budget does not cover it: for ever, or until something that is under way has ended."""
+        if self._scheduler.finish(name, outcome, self.elapsed_s) is None:
+            self.records[name] = SectionRecord(name, outcome, 0, None, None, 0.0, False, None)
+            self.tell(Event("section_finished", self.elapsed_s, name, headline_of(outcome), outcome))
 
     def _tell_ended(self, name: str, future: Any) -> None:
         self._ended.put((name, future))
@@ -152,6 +174,8 @@ class Dispatch:
 
     def _finish(self, name: str, outcome: Outcome) -> None:
         running = self._running.pop(name)
+        if self._spending is not None and running.key is not None:
+            outcome = self._spending.settle(name, outcome)
         now_s = self.elapsed_s
         self._free_slots.append(running.slot)
         self._busy[name] = self._busy.get(name, 0.0) + now_s - running.started_s

@@ -39,6 +39,7 @@ class Request:
     writes: tuple[str, ...] = ()
     base: Mapping[str, Any] | None = None
     start: Mapping[str, Any] | None = None
+    calls_allowed: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -92,6 +93,7 @@ def _run_worker(request: Request, directory: Path, workdir: Path) -> WorkerOutco
         reads=request.reads,
         writes=request.writes,
         attempt=request.attempt,
+        calls_allowed=request.calls_allowed,
         home=Path(request.workdir),
     )
     return worker_for(request.worker).run(job, beat=lambda _: None)

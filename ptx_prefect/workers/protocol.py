@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from ptx_prefect.run.budget import Forecast
 from ptx_prefect.run.outcomes import WorkerOutcome
 
 
@@ -57,4 +58,15 @@ class Worker(Protocol):
 
     def run(self, job: Job, *, beat: Beat) -> WorkerOutcome:
         """Do the work within ``job.deadline_s`` seconds and leave no process behind."""
+        ...
+
+
+@runtime_checkable
+class Spender(Protocol):
+    """A worker that costs money: can say beforehand how much at most."""
+
+    def forecast(
+        self, config: Mapping[str, Any], *, description: str, inputs: Mapping[str, Any], has_files: bool
+    ) -> Forecast:
+        """The most that one section can spend; ``has_files``: it declares paths to read or write."""
         ...
