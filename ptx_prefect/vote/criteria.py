@@ -161,10 +161,8 @@ def points(cost: float, best: float, soft: float = 0.0) -> float:
 
 
 def cost_s(timing: Timing) -> float:
-    """The seconds that count: processor time, unless most of the time was spent waiting (sleep, other processes)."""
-    if timing.capped:
-        return math.inf
-    return timing.wall_s if timing.wall_s > 4 * timing.thread_s else timing.thread_s
+    """The seconds that count: infinite for a candidate that went over the limit."""
+    return math.inf if timing.capped else timing.thread_s
 
 
 def _figures(

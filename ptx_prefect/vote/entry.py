@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ptx_prefect.vote.criteria import cost_s
 from ptx_prefect.vote.hybrid import HYBRID_NAME, Swap, best_swaps, swaps_for, synthesise
@@ -63,7 +63,9 @@ def enter_hybrid(rivals: Sequence[Candidate], base: str, laboratory: Laboratory,
     results = _alike([candidate], leader, laboratory, standard)
     if not results:
         return Entry(None, None, "made, but it fails the gate or behaves differently", base, taken, notes)
-    return Entry(candidate, results[candidate.name], "entered", base, taken, notes)
+    # Kept because it passes what the leader passes; the gate itself saw it without rivals.
+    passed = replace(results[candidate.name], kept=True)
+    return Entry(candidate, passed, "entered", base, taken, notes)
 
 
 def _costs(

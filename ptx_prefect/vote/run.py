@@ -66,7 +66,8 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
     field = tuple(candidate for candidate in kept if candidate.name in names)
     trial = try_field(field, task, laboratory, gate)
     trial, entry = _with_hybrid(trial, task, laboratory, gate)
-    decision = _decided(candidates, task, gate, compared, trial)
+    entered = (entry.gate,) if entry and entry.gate and entry.gate.candidate in trial.ranked.order else ()
+    decision = _decided(candidates, task, (*gate, *entered), compared, trial)
     about = Circumstances(
         not_measured=trial.measured.not_measured,
         figures={name: asdict(row) for name, row in trial.measured.figures.items()},
@@ -172,7 +173,7 @@ def _decided(
 ) -> Decision:
     order = trial.ranked.order
     others = [name for group in compared.groups[1:] for name in group]
-    out = tuple(result.candidate for result in gate if not result.kept)
+    out = tuple(result.candidate for result in gate if not result.kept and result.candidate not in order)
     unlisted = [one.name for one in candidates if one.name not in {*order, *others, *out}]
     ranking = (*order, *others, *unlisted, *sorted(out, key=lambda name: -_passed(gate, name)))
     names = {candidate.name for candidate in candidates}

@@ -216,6 +216,7 @@ class TestHybrid:
         assert decision.rationale["hybrid"]["taken"] == {"total": "two"}
         assert {row.candidate: row.thread_s for row in decision.timings} == {"one": 9, "two": 9, "synthesis": 2}
         assert decision.agreement_share == 1.0
+        assert [(row.candidate, row.kept) for row in decision.gate][-1] == ("synthesis", True)
 
     def test_it_loses_where_the_parts_cost_more_than_they_bring(self):
         heavy = TWO.replace(
