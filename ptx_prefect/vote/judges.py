@@ -140,6 +140,11 @@ def judgements_from(answer: object, *, judge: str, candidate: str, criteria: Seq
     return tuple(Judgement(judge, candidate, key, float(found[key])) for key in scored)
 
 
+def judge_inputs(source: str, *, criteria: Sequence[str], description: str) -> dict[str, object]:
+    """What a judging worker gets as its inputs: one candidate, without its name, so that no name is judged."""
+    return {"source": source, "criteria": list(criteria), "description": description}
+
+
 def judge_instruction(criteria: Sequence[str], description: str) -> str:
     """What a judge that reads is asked, for one candidate alone."""
     wanted = ", ".join(f'"{criterion}": <0..10>' for criterion in criteria)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from ptx_prefect.errors import VoteError
 from ptx_prefect.vote.answers import poll
 from ptx_prefect.vote.criteria import NOISE_RATIO, Measured, cost_s, known_criterion, score_field
 from ptx_prefect.vote.entry import Entry, enter_hybrid
@@ -240,24 +239,16 @@ def _by_words(candidates: Sequence[Candidate], task: VoteTask) -> tuple[Decision
     """Answers that cannot be run: what says the same, or the scores that were given."""
     told = "nothing was run or timed: there is no entry point, so the vote rests on the texts and the given scores"
     if task.aggregation == "consensus":
-        heard = poll(((one.name, one.source) for one in candidates), quorum=task.quorum)
-        order = [name for group in heard.groups for name in group]
-        notes = [told, f"answers were compared as {heard.form}"]
-        if not heard.reached:
-            notes.append(f"the quorum of {task.quorum:.0%} was not reached: {heard.share:.0%} agree; decide by hand")
-        supports = tuple(len(group) / len(candidates) for group in heard.groups)
-        decision = Decision(
-            order[0], tuple(order), heard.share, (), heard.groups, supports, tied=heard.tied, notes=tuple(notes)
-        )
-        return decision, Circumstances(behaviour_compared=True)
+        return _by_agreement(candidates, task, (told,)), Circumstances(behaviour_compared=True)
     judged = combine_judgements(_judgements_of(candidates, task))
     sources = {one.name: one.source for one in candidates}
     measured = score_field(task.criteria, sources, given=task.given, judged=judged.scores)
-    if not measured.scores:
-        raise VoteError(
-            f"nothing can be scored: {dict(measured.not_measured)!r}; give an entry point, scores, or judges"
-        )
-    ranked, told_by_rule = rank_field(candidates, task, measured, judged, ())
+    if not measured.scores and not judged.ballots:
+        # The voters' work is done and paid for: an answer with its reservation is worth more than an error.
+        told_why = f"{task.aggregation} had no scores to work on, so agreement between the texts decided"
+        decision = _by_agreement(candidates, task, (told, told_why, *measured.notes))
+        return decision, Circumstances(not_measured=measured.not_measured, behaviour_compared=True)
+    ranked, notes = rank_field(candidates, task, measured, judged, ())
     decision = Decision(
         winner=ranked.order[0],
         ranking=ranked.order,
@@ -268,10 +259,29 @@ def _by_words(candidates: Sequence[Candidate], task: VoteTask) -> tuple[Decision
         totals=ranked.totals,
         pareto=ranked.front,
         sensitivity=_sensitivity(measured, ranked, task),
-        notes=(told, *measured.notes, *judged.notes, *told_by_rule),
+        notes=(told, *measured.notes, *judged.notes, *notes),
         not_measured=tuple(measured.not_measured),
     )
     return decision, Circumstances(not_measured=measured.not_measured)
+
+
+def _by_agreement(candidates: Sequence[Candidate], task: VoteTask, notes: Sequence[str]) -> Decision:
+    heard = poll(((one.name, one.source) for one in candidates), quorum=task.quorum)
+    order = tuple(name for group in heard.groups for name in group)
+    supports = tuple(len(group) / len(candidates) for group in heard.groups)
+    told = [*notes, f"answers were compared as {heard.form}"]
+    if not heard.reached:
+        told.append(f"the quorum of {task.quorum:.0%} was not reached: {heard.share:.0%} agree; decide by hand")
+    return Decision(
+        winner=order[0],
+        ranking=order,
+        agreement_share=heard.share,
+        groups=heard.groups,
+        group_scores=supports,
+        aggregation=task.aggregation,
+        tied=(*heard.voters[1:], *heard.tied),
+        notes=tuple(told),
+    )
 
 
 def _documented(decision: Decision, about: Circumstances, task: VoteTask) -> Decision:

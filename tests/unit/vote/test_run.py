@@ -273,9 +273,14 @@ class TestWords:
         assert decision.agreement_share == pytest.approx(2 / 3)
         assert any("quorum" in note for note in decision.notes)
 
-    def test_a_vote_without_anything_to_go_by_is_refused(self):
-        with pytest.raises(VoteError, match="nothing can be scored"):
-            hold_vote([Candidate("a", "x"), Candidate("b", "y")], VoteTask(criteria=("speed",), aggregation="pareto"))
+    def test_without_any_score_agreement_decides_and_says_so(self):
+        rows = [Candidate(name, text) for name, text in {"a": "tea", "b": "coffee", "c": "Coffee!"}.items()]
+        decision = hold_vote(rows, VoteTask(criteria=("speed", "readability"), aggregation="pareto"))
+
+        assert decision.winner == "b"
+        assert decision.tied == ("c",)
+        assert set(decision.rationale["not_measured"]) == {"speed", "readability"}
+        assert any("no scores" in note for note in decision.notes)
 
 
 @pytest.mark.parametrize(
