@@ -68,6 +68,11 @@ class SectioningTask(StrictModel):
     root: Annotated[str | None, Field(description="Directory that file and module level cut up.")] = None
     include: Annotated[tuple[str, ...], Field(description="Globs of the files to work on.")] = ("**/*.py",)
     exclude: Annotated[tuple[str, ...], Field(description="Globs of the files to leave alone.")] = ()
+    order: Annotated[
+        Literal["references", "none"] | None,
+        Field(description="Whether a derived section waits for those it refers to; default: level `module` does."),
+    ] = None
+    sections: Annotated[int | None, Field(ge=1, le=100, description="Most sections of level `module`.")] = None
     suite: Annotated[Suite | None, Field(description="The suite of level `test`.")] = None
     planner: Annotated[
         WorkerRef | None, Field(description="A `chat` worker that proposes the sections of a bare description.")

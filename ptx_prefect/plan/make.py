@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import SpecError
+from ptx_prefect.plan.claims import settle_claims
 from ptx_prefect.plan.collect import collect_tests
+from ptx_prefect.plan.derive import config_for, drafts_of, prefixed
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.graph import shape_of, topological_order
 from ptx_prefect.plan.plan import Edge, Plan, Section
@@ -35,16 +37,35 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
         PlanError: nothing can be planned (no tests, a derived cycle that must not be merged).
     """
     notes: list[str] = []
+    edges: tuple[Edge, ...] = ()
     if spec.main_task.level == "test":
         sections = _from_suite(spec, settings, state_dir, notes)
-        edges: tuple[Edge, ...] = ()
+    elif spec.main_task.level is not None:
+        sections, edges = _from_tree(spec, settings, state_dir, notes)
     elif spec.main_task.components:
         sections, edges = _from_components(spec, settings, state_dir)
     else:
         raise SpecError(
             {"main_task": "has neither components nor a level; write components, or derive them with level 'test'"}
         )
-    return finish_plan(spec, sections, edges, settings, level=spec.main_task.level or "components", notes=notes)
+    settled = settle_claims(
+        sections, {section.name: section.depends_on for section in sections}, choice=spec.on_overlap
+    )
+    sections = _with_edges(sections, settled.edges)
+    edges = (*edges, *settled.edges)
+    notes += settled.notes
+    made = finish_plan(spec, sections, edges, settings, level=spec.main_task.level or "components", notes=notes)
+    return replace(made, forecast_conflicts=settled.conflicts)
+
+
+def _with_edges(sections: Sequence[Section], edges: Sequence[Edge]) -> tuple[Section, ...]:
+    more: dict[str, list[str]] = {}
+    for edge in edges:
+        more.setdefault(edge.target, []).append(edge.source)
+    return tuple(
+        replace(section, depends_on=(*section.depends_on, *more[section.name])) if section.name in more else section
+        for section in sections
+    )
 
 
 def finish_plan(
@@ -135,6 +156,38 @@ _NO_WORKER = (
 THINKING = ("chat", "agent")
 """Kinds of workers that are told why their result was not taken, and try again by themselves."""
 _CHECKS_ADVICE = "for others, add a component that depends on this one and runs the command"
+
+
+def _from_tree(
+    spec: SectioningSpec, settings: Settings, state_dir: Path, notes: list[str]
+) -> tuple[tuple[Section, ...], tuple[Edge, ...]]:
+    worker = worker_of(spec.worker) or worker_of(settings.default_worker)
+    if worker is None or not worker[0]:
+        raise SpecError({"worker": _NO_WORKER.format(f"the sections of level {spec.main_task.level!r}")})
+    kind, config = worker
+    learned = Durations(state_dir).estimates(SECTIONS_SCOPE)
+    drafts = drafts_of(spec, state_dir=state_dir, notes=notes)
+    sections = tuple(
+        replace(
+            _section(
+                Component(
+                    name=draft.name,
+                    description=f"{spec.main_task.description}: {', '.join(draft.files[:20])}",
+                    depends_on=tuple(name for name, _ in draft.depends_on),
+                    reads=prefixed(draft.reads, spec),
+                    writes=prefixed(draft.writes, spec),
+                ),
+                (kind, config_for(draft, config)),
+                spec,
+                settings,
+                learned,
+            ),
+            items=len(draft.files),
+        )
+        for draft in drafts
+    )
+    edges = tuple(Edge(other, draft.name, reason) for draft in drafts for other, reason in draft.depends_on)
+    return sections, edges
 
 
 def _section(

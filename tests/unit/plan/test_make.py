@@ -1,0 +1,117 @@
+"""Plans from tasks: what the sections are, what waits for what, and what it would cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ptx_prefect.errors import PlanError, SpecError
+from ptx_prefect.plan.durations import Durations
+from ptx_prefect.plan.make import SECTIONS_SCOPE, make_plan
+from ptx_prefect.plan.plan import Plan
+from ptx_prefect.plan.show import plan_text, plan_to_json
+from ptx_prefect.settings import Settings
+from ptx_prefect.spec import SectioningSpec, parse_spec
+
+WORK = {"kind": "command", "argv": ["true"]}
+
+
+def plan_of(tmp_path: Path, settings: Settings | None = None, **task: Any) -> Plan:
+    main = {"description": "d", **task.pop("main_task", {})}
+    spec = parse_spec({"task_id": "t", "mode": "sectioning", "worker": WORK, "main_task": main, **task})
+    assert isinstance(spec, SectioningSpec)
+    return make_plan(spec, settings or Settings(), state_dir=tmp_path)
+
+
+def test_a_plan_carries_waves_critical_path_and_price(tmp_path: Path) -> None:
+    components = [
+        {"name": "last", "depends_on": ["a", "b"], "estimate_seconds": 1},
+        {"name": "a", "estimate_seconds": 5},
+        {"name": "b", "estimate_seconds": 2},
+        {"name": "c", "estimate_seconds": 3},
+    ]
+
+    plan = plan_of(tmp_path, main_task={"components": components}, parallelism_hint=2)
+
+    assert plan.waves == (("a", "b", "c"), ("last",)) and plan.sync_points == 2 and plan.max_parallelism == 3
+    assert plan.critical_path == ("a", "last") and plan.critical_path_s == 6
+    assert (plan.sequential_s, plan.bound_s, plan.workers) == (11, 6, 2)
+    assert plan.predicted_makespan_s == 6
+    assert "a -> last" in plan_text(plan) and plan_to_json(plan)["sync_points"] == 2
+
+
+def test_history_replaces_the_default_estimate_and_the_spec_beats_both(tmp_path: Path) -> None:
+    Durations(tmp_path).record(SECTIONS_SCOPE, {"command:a": 7.0, "command:b": 7.0})
+
+    plan = plan_of(tmp_path, main_task={"components": ["a", {"name": "b", "estimate_seconds": 2}, "c"]})
+
+    assert [(section.estimate_s, section.estimate_from) for section in plan.sections] == [
+        (7.0, "history"),
+        (2.0, "spec"),
+        (1.0, "default"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hint", "count", "workers"), [(None, 20, 5), (None, 3, 3), (None, 1, 2), (4, 20, 4), (50, 20, 10), (1, 20, 1)]
+)
+def test_the_pool_follows_hint_default_width_and_limits(
+    tmp_path: Path, hint: int | None, count: int, workers: int
+) -> None:
+    plan = plan_of(tmp_path, main_task={"components": [f"s{i}" for i in range(count)]}, parallelism_hint=hint)
+
+    assert plan.workers == workers
+
+
+def test_two_writers_of_one_file_are_forecast_and_put_in_sequence(tmp_path: Path) -> None:
+    components = [
+        {"name": "a", "writes": ["x.py"]},
+        {"name": "b", "writes": ["*.py"]},
+        {"name": "c", "reads": ["x.py"]},
+    ]
+
+    plan = plan_of(tmp_path, main_task={"components": components})
+
+    assert plan.forecast_conflicts[0].sections == ("a", "b")
+    assert {(edge.source, edge.target) for edge in plan.edges} == {("a", "b"), ("a", "c"), ("b", "c")}
+    with pytest.raises(PlanError, match="x.py"):
+        plan_of(tmp_path, main_task={"components": components}, on_overlap="refuse")
+
+
+def test_sections_without_a_worker_are_all_named(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        plan_of(tmp_path, main_task={"components": ["a", "b"]}, worker=None)
+
+    assert set(caught.value.mistakes) == {"main_task.components[0]", "main_task.components[1]"}
+
+
+def test_file_level_makes_one_section_a_file(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in "ab":
+        (tree / f"{name}.py").write_text("import a\n")
+    worker = {"kind": "command", "argv": ["fix", "{files}", "--now"]}
+
+    plan = plan_of(tmp_path, base=str(tree), main_task={"level": "file"}, worker=worker)
+    ordered = plan_of(tmp_path, base=str(tree), main_task={"level": "file", "order": "references"}, worker=worker)
+
+    assert [(section.config["argv"], section.writes) for section in plan.sections] == [
+        (["fix", "a.py", "--now"], ("a.py",)),
+        (["fix", "b.py", "--now"], ("b.py",)),
+    ]
+    assert plan.edges == () and [(edge.source, edge.target) for edge in ordered.edges] == [("a.py", "b.py")]
+
+
+def test_module_level_explains_its_cut(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+        (tmp_path / "tree" / name / "__init__.py").write_text("")
+        (tmp_path / "tree" / name / "a.py").write_text("def f():\n    return 1\n")
+        (tmp_path / "tree" / name / "b.py").write_text(f"from {name}.a import f\n\n\ndef g():\n    return f()\n")
+
+    plan = plan_of(tmp_path, base=str(tmp_path / "tree"), main_task={"level": "module", "sections": 2})
+
+    assert len(plan.sections) == 2
+    assert any("references cross" in note for note in plan.notes)
