@@ -55,7 +55,7 @@ def test_history_replaces_the_default_estimate_and_the_spec_beats_both(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("hint", "count", "workers"), [(None, 20, 5), (None, 3, 3), (None, 1, 2), (4, 20, 4), (50, 20, 10), (1, 20, 1)]
+    ("hint", "count", "workers"), [(None, 20, 5), (None, 3, 3), (None, 1, 2), (4, 20, 4), (50, 20, 10), (1, 20, 2)]
 )
 def test_the_pool_follows_hint_default_width_and_limits(
     tmp_path: Path, hint: int | None, count: int, workers: int
@@ -76,7 +76,7 @@ def test_two_writers_of_one_file_are_forecast_and_put_in_sequence(tmp_path: Path
 
     assert plan.forecast_conflicts[0].sections == ("a", "b")
     assert {(edge.source, edge.target) for edge in plan.edges} == {("a", "b"), ("a", "c"), ("b", "c")}
-    with pytest.raises(PlanError, match="x.py"):
+    with pytest.raises(PlanError, match="may write"):
         plan_of(tmp_path, main_task={"components": components}, on_overlap="refuse")
 
 
