@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,8 +11,6 @@ from ptx_prefect.merge.moves import Touches, follow_moves
 from ptx_prefect.merge.versions import Settled, Version, settle, whole_file_conflict
 from ptx_prefect.tree.base import Base
 from ptx_prefect.tree.changeset import Changeset, FileChange, digest_of
-
-_MARKER = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
 
 
 def in_order(sides: list[tuple[str, Changeset]], order: Sequence[str] | None) -> list[tuple[str, Changeset]]:
@@ -98,8 +95,7 @@ class Histories:
     def _taken(self, path: str, name: str) -> Settled:
         """One section's version as it is: never parsed."""
         version = self.touches.by_path[path][name]
-        text = version.content or b""
-        if b"<<<<<<<" not in text or not _MARKER.search(text) or _MARKER.search(self.base_version(path).content or b""):
+        if not version.has_markers or self.base_version(path).has_markers:
             return Settled(version)
         reason = f"{name!r} left conflict markers in the file"
         return Settled(version, (whole_file_conflict(path, reason, [(name, version)]),))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ptx_prefect.merge.module_names import is_package, module_names
+from ptx_prefect.merge.module_names import is_package, module_names, twin_of, with_parents
 from ptx_prefect.merge.result import Conflict
 from ptx_prefect.merge.surface import Offer, Surface, misfit, surface_of
 from ptx_prefect.merge.uses import Place, Use, uses_of
@@ -44,6 +44,7 @@ class _Changed:
     name: str
     old: Offer
     new: Offer | None
+    is_module: bool = False
 
 
 def logic_conflicts(
@@ -68,7 +69,8 @@ def logic_conflicts(
     for edit in edits:
         wanted = set[bytes]().union(*(wanted_of[rival] for rival in rivals[edit.section]))
         if edit.old is not None and edit.old != edit.new and _suspects(edit, wanted):
-            changed += _changed_names(edit, final.get(edit.path), paths)
+            last = final.get(edit.path)
+            changed += _changed_names(edit, final.get(twin_of(edit.path)) if last is None else last, paths)
     if not changed:
         return ()
     return tuple(_found(changed, added, final, rivals, paths))
@@ -110,12 +112,14 @@ def _end_of_parameters(text: bytes, start: int) -> int:
 
 def _changed_names(edit: Edit, final: bytes | None, paths: frozenset[str]) -> list[_Changed]:
     before = surface_of(edit.old or b"")
-    after = surface_of(final) if final is not None else Surface({})
+    modules = module_names(edit.path, paths)
+    if final is None:
+        return [_Changed(edit.section, module, Offer(module), None, is_module=True) for module in modules]
+    after = surface_of(final)
     own = surface_of(edit.new) if edit.new is not None else Surface({})
     if before is None or after is None or own is None:
         return []
-    modules = module_names(edit.path, paths)
-    changed = [_Changed(edit.section, module, Offer(module), None) for module in modules if final is None]
+    changed: list[_Changed] = []
     for name, offer in before.offers.items():
         now = after.offers.get(name)
         if now is None and not _may_still_exist(name, after) and name not in own.offers:
@@ -149,12 +153,18 @@ def _found(
         if not any(word in words for word in words_of.values()) or final.get(edit.path) is None:
             continue
         for use, place in _added_uses(edit, final[edit.path] or b"", paths):
-            for row in by_name.get(use.name, ()):
+            for row in _rows_for(use, by_name):
                 trouble = _trouble(row, use)
                 key = (edit.path, place.line, row.name.rpartition(".")[2])
                 if trouble and row.section in rivals[edit.section] and key not in told:
                     told.add(key)
                     yield _conflict(row, edit, place, trouble)
+
+
+def _rows_for(use: Use, by_name: Mapping[str, Sequence[_Changed]]) -> Iterator[_Changed]:
+    """What was done to the name, or to a module that it lies in and that is gone."""
+    for name in with_parents(use.name):
+        yield from (row for row in by_name.get(name, ()) if name == use.name or row.is_module)
 
 
 def _added_uses(edit: Edit, final: bytes, paths: frozenset[str]) -> Iterator[tuple[Use, Place]]:

@@ -30,5 +30,18 @@ def is_package(path: str) -> bool:
     return path.rpartition("/")[2] == "__init__.py"
 
 
+def twin_of(path: str) -> str:
+    """The other file that can be the same module: ``a/b.py`` and ``a/b/__init__.py``."""
+    if is_package(path):
+        return f"{path.removesuffix('/__init__.py')}.py"
+    return f"{path.removesuffix('.py')}/__init__.py"
+
+
+def with_parents(name: str) -> tuple[str, ...]:
+    """A dotted name and the names that it lies in: ``a.b.c`` gives itself, ``a.b`` and ``a``."""
+    parts = name.split(".")
+    return tuple(".".join(parts[:count]) for count in range(len(parts), 0, -1))
+
+
 def _without_init(parts: list[str]) -> list[str]:
     return parts[:-1] if parts[-1] == "__init__" else parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from ptx_prefect.merge import merge_file
 from ptx_prefect.merge.result import Conflict, Resolution
 from ptx_prefect.tree.changeset import REGULAR, SYMLINK, digest_of
 
+_MARKERS = re.compile(rb"^<{7,} .*^={7,}\r?$.*^>{7,} ", re.MULTILINE | re.DOTALL)
 WHOLE = "whole file"
 Side = tuple[str, "Version"]
 
@@ -29,6 +31,11 @@ class Version:
     def digest(self) -> str | None:
         """The content's sha256, None where there is no file."""
         return None if self.content is None else digest_of(self.content)
+
+    @property
+    def has_markers(self) -> bool:
+        """True when the text looks like one in which a conflict was left."""
+        return self.content is not None and b"<<<<<<<" in self.content and bool(_MARKERS.search(self.content))
 
     def shown(self) -> str:
         """The text for a reader."""

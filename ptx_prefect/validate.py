@@ -1,1 +1,0 @@
-"""Does the merged tree hold together."""

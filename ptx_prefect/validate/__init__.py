@@ -1,0 +1,8 @@
+"""Does the merged tree hold together; and if not, which sections are to blame."""
+
+from __future__ import annotations
+
+from ptx_prefect.validate.guilty import Budget
+from ptx_prefect.validate.validation import CheckResult, Ejection, Validation, validate
+
+__all__ = ["Budget", "CheckResult", "Ejection", "Validation", "validate"]

@@ -1,0 +1,246 @@
+"""The merged tree put to its checks; what fails them is ejected, the rest is kept."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptx_prefect.merge.changesets import Merged, merge_changesets
+from ptx_prefect.merge.result import Conflict
+from ptx_prefect.merge.versions import Version
+from ptx_prefect.tree.base import Base
+from ptx_prefect.tree.changeset import SYMLINK, Changeset
+from ptx_prefect.tree.workspace import open_workspace
+from ptx_prefect.validate.finding import Finding
+from ptx_prefect.validate.guilty import Budget, BudgetSpentError, Trials, smallest_guilty, to_eject
+from ptx_prefect.validate.names import Seen, name_findings
+from ptx_prefect.validate.syntax import syntax_error_in
+from ptx_prefect.workers.environment import environment_of
+from ptx_prefect.workers.process import Ended, Order, run_process
+
+MAX_TOLD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check: ``name`` is ``syntax``, ``names`` or a command line; ``reason`` tells why it did not pass."""
+
+    name: str
+    passed: bool
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ejection:
+    """A section whose changes are not in the tree.
+
+    ``together_with`` are the sections beside which it fails (empty: it fails alone); ``because_of`` is the ejected
+    section that it builds on; ``conflicts`` are those that it was ejected for.
+    """
+
+    section: str
+    reason: str
+    together_with: tuple[str, ...] = ()
+    because_of: str | None = None
+    conflicts: tuple[Conflict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What remains after the checks.
+
+    ``merged`` holds the kept sections only; ``checks`` are the results on it. ``runs`` counts how often the checks ran.
+    ``note`` says why not every culprit was found, where that is so.
+    """
+
+    passed: bool
+    merged: Merged
+    checks: tuple[CheckResult, ...]
+    ejected: tuple[Ejection, ...] = ()
+    runs: int = 0
+    seconds: float = 0.0
+    note: str = ""
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The sections whose changes are in the tree, in plan order."""
+        return self.merged.sections
+
+
+def validate(
+    base: Base,
+    sides: Iterable[tuple[str, Changeset]],
+    *,
+    after: Mapping[str, Sequence[str]] | None = None,
+    checks: Sequence[Sequence[str]] = (),
+    root: Path,
+    state_dir: Path,
+    timeout_s: float = 600.0,
+    budget: Budget | None = None,
+) -> Validation:
+    """Merge ``sides`` (in plan order) and check the result; eject the smallest set that makes it fail.
+
+    First go sections whose conflicts left markers in a file: the later one of each conflict, which stays to be
+    reviewed. Then the tree must parse, resolve its names and imports no worse than the base, and pass ``checks``.
+
+    Args:
+        checks: commands (argv) that must exit with 0 in the merged tree; ``timeout_s`` is for each.
+        root: a directory for workspaces; ``state_dir`` holds the registry of children.
+        budget: how much the search for culprits may cost.
+    """
+    bench = _Bench(base, list(sides), dict(after or {}), checks, root, state_dir, timeout_s)
+    return bench.validation(budget or Budget())
+
+
+class _Bench:
+    """One validation under way: merges and results by set of sections, each made once."""
+
+    def __init__(
+        self,
+        base: Base,
+        sides: list[tuple[str, Changeset]],
+        after: Mapping[str, Sequence[str]],
+        commands: Sequence[Sequence[str]],
+        root: Path,
+        state_dir: Path,
+        timeout_s: float,
+    ) -> None:
+        self.base, self.sides, self.after = base, sides, after
+        self.commands, self.root, self.state_dir, self.timeout_s = commands, root, state_dir, timeout_s
+        self.names = [name for name, _ in sides]
+        self.results: dict[frozenset[str], tuple[CheckResult, ...]] = {}
+        self.suspects: dict[frozenset[str], tuple[str, ...]] = {}
+        self.seen: Seen = {}
+
+    def validation(self, budget: Budget) -> Validation:
+        began = time.monotonic()
+        trials = Trials(self._passes, budget=budget)
+        merged, ejected = self._without_marked(self._merge(frozenset(self.names)))
+        note = ""
+        try:
+            while not trials.pass_on(merged.sections):
+                kept = merged.sections
+                if not trials.pass_on(()):
+                    note = "the checks fail on the base itself, so no section is to blame; mend the base first"
+                    break
+                going = self._culprits(kept, trials)
+                ejected += going
+                merged = self._merge(frozenset(kept) - {row.section for row in going})
+        except BudgetSpentError:
+            note = f"stopped after {trials.runs} runs: the budget of {budget.runs} runs, {budget.seconds:g} s is spent"
+        results = self.results.get(frozenset(merged.sections), ())
+        passed = bool(results) and all(result.passed for result in results)
+        took = time.monotonic() - began
+        return Validation(passed, merged, results, tuple(ejected), trials.runs, took, note)
+
+    def _culprits(self, kept: Sequence[str], trials: Trials) -> list[Ejection]:
+        everything = frozenset(kept)
+        suspects = self.suspects.get(everything, ())
+        reason = next(result.reason for result in self.results[everything] if not result.passed)
+        cause = smallest_guilty(kept, after=self.after, passes=trials.pass_on, suspects=suspects)
+        first, *others = to_eject(cause, kept, after=self.after)
+        rest = tuple(name for name in cause if name != first)
+        told = f"the checks fail with it: {reason}"
+        if rest:
+            told = f"the checks fail when it meets {', '.join(map(repr, rest))}: {reason}"
+        return [Ejection(first, told, rest), *(_follower(name, first) for name in others)]
+
+    def _without_marked(self, merged: Merged) -> tuple[Merged, list[Ejection]]:
+        """A tree with conflict markers in it can pass nothing, so conflicts come before the checks."""
+        ejected: list[Ejection] = []
+        while True:
+            contents = {change.path: change.content for change in merged.changeset.changes}
+            marked = [row for row in merged.conflicts if row.sections and Version(contents.get(row.path)).has_markers]
+            if not marked:
+                return merged, ejected
+            last = max((row.sections[-1] for row in marked), key=self.names.index)
+            mine = tuple(row for row in marked if last in row.sections)
+            others = tuple(dict.fromkeys(name for row in mine for name in row.sections if name != last))
+            first, *followers = to_eject([last], merged.sections, after=self.after)
+            paths = ", ".join(repr(row.path) for row in mine[:5])
+            against = f" with {', '.join(map(repr, others))}" if others else ""
+            ejected.append(Ejection(first, f"conflicts{against} in {paths}; review it", others, None, mine))
+            ejected += [_follower(name, first) for name in followers]
+            merged = self._merge(frozenset(merged.sections) - {first, *followers})
+
+    def _merge(self, names: frozenset[str]) -> Merged:
+        return merge_changesets(self.base, [side for side in self.sides if side[0] in names], after=self.after)
+
+    def _passes(self, names: frozenset[str]) -> bool:
+        merged = self._merge(names)
+        results = []
+        for name in ("syntax", "names"):
+            began = time.monotonic()
+            if name == "syntax":
+                findings = _syntax_findings(self.base, merged.changeset)
+            else:
+                findings = name_findings(self.base, merged.changeset, seen=self.seen)
+            told = "; ".join(str(finding) for finding in findings[:MAX_TOLD])
+            results.append(CheckResult(name, not findings, time.monotonic() - began, told))
+            if findings:
+                self.suspects[names] = self._blamed(findings, names)
+                break
+        if all(result.passed for result in results) and self.commands:
+            results += self._run_commands(merged)
+        self.results[names] = tuple(results)
+        return all(result.passed for result in results)
+
+    def _blamed(self, findings: Sequence[Finding], names: frozenset[str]) -> tuple[str, ...]:
+        paths = {path for finding in findings for path in (finding.blames or (finding.path,))}
+        return tuple(name for name, changeset in self.sides if name in names and not paths.isdisjoint(changeset.paths))
+
+    def _run_commands(self, merged: Merged) -> list[CheckResult]:
+        results: list[CheckResult] = []
+        with open_workspace(self.base, [merged.changeset], root=self.root, name="validation") as workspace:
+            for argv in self.commands:
+                results.append(self._run(argv, workspace.path))
+                if not results[-1].passed:
+                    break
+        return results
+
+    def _run(self, argv: Sequence[str], workdir: Path) -> CheckResult:
+        # "python" means the interpreter that runs this, wherever it was started from.
+        search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        order = Order(
+            section="validation",
+            cwd=workdir,
+            env=environment_of((), added={"PATH": search}),
+            log_path=self.root / "validation.log",
+            state_dir=self.state_dir,
+            deadline_s=self.timeout_s,
+            argv=tuple(argv),
+        )
+        ended = run_process(order, beat=lambda _: None)
+        why = "" if ended.by == "exit" and ended.exit_code == 0 else _why(ended)
+        return CheckResult(shlex.join(argv), not why, ended.wall_s, why and f"{shlex.join(argv)}: {why}")
+
+
+def _syntax_findings(base: Base, changeset: Changeset) -> tuple[Finding, ...]:
+    """What does not parse and did in the base, or is new."""
+    findings = []
+    for change in changeset.changes:
+        if change.content is None or change.mode == SYMLINK:
+            continue
+        wrong = syntax_error_in(change.path, change.content)
+        if wrong and not (change.path in base.entries and syntax_error_in(change.path, base.read(change.path))):
+            findings.append(Finding(change.path, 0, f"does not parse: {wrong}"))
+    return tuple(findings)
+
+
+def _why(ended: Ended) -> str:
+    if ended.start_errno is not None:
+        return f"cannot be started: {os.strerror(ended.start_errno)}"
+    endings = {"exit": f"exit {ended.exit_code}", "deadline": "killed at its deadline"}
+    told = endings.get(ended.by, ended.reason or ended.by)
+    lines = [line.rstrip()[:300] for line in ended.output.splitlines() if line.strip()][-12:]
+    return "\n".join([told, *lines])
+
+
+def _follower(name: str, first: str) -> Ejection:
+    return Ejection(name, f"it builds on {first!r}, which was ejected", because_of=first)
