@@ -43,6 +43,9 @@ class SectionResult(StrictModel):
     reused: bool = False
     reason: str | None = None
     key: str | None = None
+    model_usage: Annotated[
+        Mapping[str, Any] | None, Field(description="Calls, tokens and US dollars, where models were called.")
+    ] = None
 
 
 class Results(StrictModel):

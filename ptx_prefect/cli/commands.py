@@ -72,11 +72,11 @@ def plan(spec: Path, as_json: bool, check: bool) -> int:
         return OK
     if not isinstance(task, SectioningSpec):
         raise SpecError({"mode": "a voting task has no plan: its voters are independent of each other"}, str(spec))
-    from ptx_prefect.plan.make import make_plan
     from ptx_prefect.plan.show import plan_text, plan_to_json
     from ptx_prefect.settings import load_settings, state_dir
+    from ptx_prefect.workers.planner import plan_task
 
-    made = make_plan(task, load_settings(), state_dir=state_dir())
+    _, made = plan_task(task, load_settings(), state_dir=state_dir())
     click.echo(json.dumps(plan_to_json(made), indent=2) if as_json else plan_text(made))
     return OK
 

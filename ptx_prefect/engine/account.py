@@ -46,6 +46,7 @@ class Measured:
     most_at_once: int
     was_stopped: str = ""
     notes: tuple[str, ...] = field(default=())
+    usage: Mapping[str, Any] = field(default_factory=dict)
 
 
 def make_report(
@@ -80,7 +81,7 @@ def make_report(
         ),
         performance_metrics=_performance(plan, ordered, measured),
         next_steps=_next_steps(rest, aggregated, measured),
-        usage=_usage(ordered),
+        usage={**_usage(ordered), **measured.usage},
         notes=(*plan.notes, *measured.notes, *aggregated.notes),
         artifacts=artifacts,
     )
@@ -143,7 +144,16 @@ def _result(record: SectionRecord, outputs: Mapping[str, str]) -> SectionResult:
         reused=record.reused,
         reason=None if is_done else headline_of(record.outcome),
         key=record.key,
+        model_usage=_model_usage(usage),
     )
+
+
+def _model_usage(usage: Usage) -> dict[str, Any] | None:
+    """What model calls cost; None where none was made."""
+    if not usage.calls:
+        return None
+    names = ("calls", "input_tokens", "output_tokens", "cost_usd")
+    return {name: value for name in names if (value := getattr(usage, name)) is not None}
 
 
 def _never_ran(record: SectionRecord) -> bool:

@@ -14,7 +14,8 @@ from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.store import Stored
 from ptx_prefect.engine.tasks import outcome_of, run_section
 from ptx_prefect.errors import PtxError
-from ptx_prefect.run.outcomes import Cancelled, Failed, Outcome, RateLimited, Skipped, headline_of
+from ptx_prefect.run.limiter import Throttle
+from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import Scheduler, Start
 
@@ -59,6 +60,7 @@ class Dispatch:
         spending: Spending | None = None,
     ) -> None:
         self._scheduler = scheduler
+        self.throttle = Throttle()
         self._spending = spending
         self._prepare = prepare
         self._pool = pool
@@ -107,6 +109,7 @@ class Dispatch:
     def _start_ready(self, after: Mapping[str, tuple[str, ...]]) -> None:
         while True:
             limit = self._pool.limit(ready=self._scheduler.ready_count, running=len(self._running))
+            limit = self.throttle.capped(limit)
             starts = self._scheduler.start(self.elapsed_s, limit=limit)
             for start in starts:
                 self._start(start, after[start.name])
@@ -179,6 +182,12 @@ class Dispatch:
         now_s = self.elapsed_s
         self._free_slots.append(running.slot)
         self._busy[name] = self._busy.get(name, 0.0) + now_s - running.started_s
+        if isinstance(outcome, RateLimited) and outcome.was_asked:
+            self.throttle.refused(
+                outcome.provider, started_s=running.started_s, now_s=now_s, running=len(self._running) + 1
+            )
+        elif isinstance(outcome, Done):
+            self.throttle.succeeded()
         delay_s = self._scheduler.finish(name, outcome, now_s)
         if delay_s is not None:
             detail = f"{headline_of(outcome)}; again in {delay_s:.1f} s"

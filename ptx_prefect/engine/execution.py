@@ -11,6 +11,7 @@ from typing import Any
 from ptx_prefect.engine.dispatch import Dispatch
 from ptx_prefect.engine.keys import inputs_digest, key_of
 from ptx_prefect.engine.perform import Request
+from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.store import Store, Stored
 from ptx_prefect.errors import MergeError, SpecError, WorkerError
 from ptx_prefect.merge.changesets import merge_changesets
@@ -25,6 +26,7 @@ from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
 from ptx_prefect.settings import Settings
 from ptx_prefect.tree import Base, Changeset
 from ptx_prefect.workers.known import worker_for
+from ptx_prefect.workers.model_calls import cancel_calls
 from ptx_prefect.workers.process import cancel_all
 
 OBSERVERS: ContextVar[tuple[Observer, ...]] = ContextVar("OBSERVERS", default=())
@@ -74,6 +76,11 @@ def check_sections(plan: Plan, workdir: Path) -> None:
         raise SpecError(mistakes)
 
 
+def _cancel(reason: str) -> None:
+    cancel_all(reason)
+    cancel_calls(reason)
+
+
 class Execution:
     """One plan being run; lives inside a Prefect flow."""
 
@@ -86,6 +93,7 @@ class Execution:
         fresh: bool = False,
         fail_fast: bool = False,
         observers: tuple[Observer, ...] = (),
+        spending: Spending | None = None,
     ) -> None:
         self.plan, self.site, self.fresh = plan, site, fresh
         self.store = Store(site.state)
@@ -96,7 +104,9 @@ class Execution:
         retry = settings.retry
         policy = RetryPolicy(retry.max_attempts, retry.initial_delay, retry.backoff_multiplier)
         self.scheduler = Scheduler(plan.after, priority, retry=policy, fail_fast=fail_fast)
-        self.dispatch = Dispatch(self.scheduler, self._prepare, FixedPool(plan.workers), observers)
+        self.spending = spending or Spending(None, settings)
+        pool = FixedPool(plan.workers)
+        self.dispatch = Dispatch(self.scheduler, self._prepare, pool, observers, spending=self.spending)
 
     def run(self) -> dict[str, SectionRecord]:
         """Dispatch until nothing is left; what sections took is remembered for the next plan.
@@ -106,7 +116,7 @@ class Execution:
         """
         self.dispatch.tell(Event("run_started", 0.0, detail=f"{len(self.plan.sections)} sections"))
         try:
-            self.dispatch.run(self.plan.after, cancel=cancel_all)
+            self.dispatch.run(self.plan.after, cancel=_cancel)
         finally:
             self._remember_durations()
         return self.records

@@ -10,13 +10,14 @@ from ptx_prefect.engine.aggregate import aggregate
 from ptx_prefect.engine.artifacts import ProgressArtifact, plan_artifact, report_artifact
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report
+from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.workspaces import pin
 from ptx_prefect.errors import RunError
-from ptx_prefect.plan.make import make_plan
 from ptx_prefect.report import Report, report_markdown
 from ptx_prefect.run.records import Event, Observer
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import SectioningSpec
+from ptx_prefect.workers.planner import plan_task
 from ptx_prefect.workers.registry import reap_orphans
 
 
@@ -33,7 +34,8 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     began_s = time.monotonic()
     state = state_dir()
     reap_orphans(state)
-    plan = make_plan(spec, settings, state_dir=state)
+    spending = Spending(spec.budget, settings)
+    spec, plan = plan_task(spec, settings, state_dir=state, ledger=spending.ledger if spec.budget else None)
     check_sections(plan, Path(spec.workdir))
     base, reference = pin(spec.base) if spec.base is not None else (None, None)
     site = Site(Path(spec.workdir), state, base, reference)
@@ -41,7 +43,9 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     plan_artifact(plan)
     log = EventLog(output / "events.jsonl")
     observers: tuple[Observer, ...] = (*OBSERVERS.get(), log, ProgressArtifact(spec.task_id, len(plan.sections)))
-    execution = Execution(plan, settings, site, fresh=fresh, fail_fast=spec.fail_fast, observers=observers)
+    execution = Execution(
+        plan, settings, site, fresh=fresh, fail_fast=spec.fail_fast, observers=observers, spending=spending
+    )
     try:
         return _to_report(spec, execution, output, began_s)
     finally:
@@ -64,7 +68,8 @@ def _to_report(spec: SectioningSpec, execution: Execution, output: Path, began_s
         workers=execution.plan.workers,
         most_at_once=execution.dispatch.most_at_once,
         was_stopped=type(stopped).__name__ if stopped else "",
-        notes=(because,) if because else (),
+        notes=(*((because,) if because else ()), *execution.dispatch.throttle.notes),
+        usage=execution.spending.report(),
     )
     report = _write(execution, measured, aggregated, output)
     if stopped is not None:

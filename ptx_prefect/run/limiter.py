@@ -72,3 +72,44 @@ class Limiter:
             self._open.pop(ticket, None)
             self._closed_until_s = max(self._closed_until_s, now_s + wait_s)
             return wait_s
+
+
+class Throttle:
+    """A run's own share of the same rule: fewer sections at once while a provider asks to wait, more again later."""
+
+    def __init__(self) -> None:
+        self._cap: float | None = None
+        self._shrunk_s = -1.0
+        self._least: int | None = None
+        self._refusals: dict[str, int] = {}
+
+    def capped(self, limit: int) -> int:
+        """The most sections that should run at once, given what the pool allows."""
+        if self._cap is None:
+            return limit
+        if self._cap >= limit:
+            self._cap = None
+            return limit
+        return max(1, int(self._cap))
+
+    def refused(self, provider: str, *, started_s: float, now_s: float, running: int) -> None:
+        """A section's provider asked to wait. Sections that were under way together shrink the run once."""
+        self._refusals[provider] = self._refusals.get(provider, 0) + 1
+        if started_s < self._shrunk_s:
+            return
+        self._shrunk_s = now_s
+        self._cap = max(MIN_LIMIT, min(running, self._cap or running) * SHRINK)
+        self._least = min(self._least or int(self._cap), int(self._cap))
+
+    def succeeded(self) -> None:
+        """A section was done: a little more may run."""
+        if self._cap is not None:
+            self._cap += 1 / self._cap
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the report."""
+        return tuple(
+            f"{provider} asked {count} time{'s' * (count != 1)} to wait; down to {self._least} section(s) at once"
+            for provider, count in sorted(self._refusals.items())
+        )

@@ -72,12 +72,16 @@ class OverMemory:
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """The provider asked to wait. Not a failure: takes no attempt."""
+    """The provider asked to wait. Not a failure: takes no attempt.
+
+    ``was_asked`` False: nothing was sent, because an earlier refusal still holds.
+    """
 
     provider: str
     retry_after_s: float | None = None
     usage: Usage = field(default_factory=Usage)
     log: str | None = None
+    was_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class ChatWorker:
         limiter = model_calls.limiter_of(question.model)
         ticket = limiter.enter(began_s)
         if isinstance(ticket, float):
-            return RateLimited(question.model.provider, ticket, Usage(calls=0))
+            return RateLimited(question.model.provider, ticket, Usage(calls=0), was_asked=False)
         draft = Draft(job.workdir, job.writes)
         talk = Talk(question, lambda found: _objections(found, job, draft), beat)
         try:

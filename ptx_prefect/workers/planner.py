@@ -10,7 +10,8 @@ from typing import Any
 
 from ptx_prefect.errors import PlanError, SpecError
 from ptx_prefect.plan.by_model import SCHEMA, Ask, Proposed, needs_components, with_proposed_components
-from ptx_prefect.plan.make import worker_of
+from ptx_prefect.plan.make import deadline_of, make_plan, worker_of
+from ptx_prefect.plan.plan import Plan
 from ptx_prefect.run.budget import Granted, Ledger
 from ptx_prefect.run.models import model_of
 from ptx_prefect.run.outcomes import Done, RateLimited, Usage, headline_of
@@ -31,6 +32,22 @@ class Planning:
     limit_s: float
     ledger: Ledger | None = None
     sleep: Callable[[float], None] = time.sleep
+
+
+def plan_task(
+    spec: SectioningSpec, settings: Settings, *, state_dir: Path, ledger: Ledger | None = None
+) -> tuple[SectioningSpec, Plan]:
+    """The task with components, and its plan; where the task says only what is wanted, its planner is asked first.
+
+    Raises:
+        SpecError, PlanError: as :func:`with_components` and :func:`make_plan`.
+    """
+    planning = Planning(state_dir, deadline_of(None, spec, settings), ledger)
+    proposed = with_components(spec, settings, planning)
+    plan = make_plan(proposed.spec, settings, state_dir=state_dir)
+    if proposed.note:
+        plan = replace(plan, notes=(*plan.notes, proposed.note))
+    return proposed.spec, plan
 
 
 def with_components(spec: SectioningSpec, settings: Settings, planning: Planning) -> Proposed:

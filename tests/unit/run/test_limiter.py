@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptx_prefect.run.limiter import Limiter
+from ptx_prefect.run.limiter import Limiter, Throttle
 
 
 def test_a_burst_of_refusals_halves_once_and_closes_for_the_time_named() -> None:
@@ -46,3 +46,17 @@ def test_ten_thousand_refusals_leave_one_call_at_a_time() -> None:
         now_s += 1.0
 
     assert limiter.limit == 1
+
+
+def test_a_run_shrinks_once_for_sections_that_were_under_way_together_and_recovers() -> None:
+    throttle = Throttle()
+    for running in range(8, 0, -1):
+        throttle.refused("p", started_s=0.0, now_s=1.0, running=running)
+    shrunk = throttle.capped(8)
+    throttle.refused("p", started_s=2.0, now_s=3.0, running=4)
+    again = throttle.capped(8)
+    for _ in range(40):
+        throttle.succeeded()
+
+    assert (shrunk, again, throttle.capped(8)) == (4, 2, 8)
+    assert throttle.notes == ("p asked 9 times to wait; down to 2 section(s) at once",)
