@@ -1,15 +1,17 @@
 """In the suite's process: run pytest as ``python -m pytest`` does, over exactly the tests of one section.
 
 Stands alone (standard library, pytest, coverage), because the suite's interpreter need not be ours:
-``python pytest_main.py order.json`` there, :func:`main` in a fork of the spawner here. :func:`host` is a spawner that
-has done what all sections of a suite have in common: plugins loaded, arguments parsed, first conftest files imported.
+``python pytest_main.py order.json``. :func:`host` is for ours: a spawner that has done what all sections of a suite
+have in common, which is plugins loaded, arguments parsed, first conftest files imported.
 """
 
+import importlib
 import json
 import os
 import socket
 import sys
 import types
+import warnings
 from typing import Any
 
 import pytest
@@ -54,29 +56,47 @@ class Section:
 class Host(Section):
     """Pytest configured once: becomes the spawner, and goes on in the fork that is a section's work."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, preload: list[str], measured: Any) -> None:
         super().__init__()
         self.descriptor = descriptor
+        self.preload = preload
+        self.measured = measured
+        self.order: Any = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
         from ptx_prefect.workers.spawner import serve
 
-        work = serve(socket.socket(fileno=self.descriptor))
-        self.tests = list(work.payload["tests"])
-        config.option.xmlpath = work.payload["junit"]
+        with warnings.catch_warnings():
+            # A warning at import belongs into the sections' reports: then nothing may be imported before them.
+            warnings.simplefilter("error")
+            for name in self.preload:
+                importlib.import_module(name)
+        if self.measured is not None:
+            self.measured.stop()
+        self.order = serve(socket.socket(fileno=self.descriptor)).payload
+        if self.measured is not None:
+            self.measured.start()
+        self.tests = list(self.order["tests"])
+        config.option.xmlpath = self.order["junit"]
         super().pytest_cmdline_main(config)
 
 
-def main(work: Any) -> int:
-    """Entry of the child in a fork of the spawner."""
-    return run_pytest(work.payload)
+def host(descriptor: int, args: list[str], preload: list[str], coverage: Any) -> None:
+    """A spawner for the sections of a suite with these arguments; in the sections, ends with pytest's exit code.
 
-
-def host(descriptor: int, args: list[str]) -> None:
-    """A spawner for the sections of a suite with these arguments; ends with pytest's exit code in the sections."""
+    With coverage it measures from its start on, as a serial run does: what it imports is in every section's data.
+    """
     _look_like_pytest(args)
-    sys.exit(int(pytest.main(args, plugins=[Host(descriptor)])))
+    measured = None if coverage is None else _started(coverage, data_suffix=True)
+    plugin = Host(descriptor, preload, measured)
+    code = int(pytest.main(args, plugins=[plugin]))
+    if measured is not None:
+        measured.stop()
+        measured.save()
+        # coverage.py sees that it was forked, and takes a file name of its own.
+        os.replace(measured.get_data().data_filename(), plugin.order["coverage"]["data_file"])  # noqa: PTH105
+    sys.exit(code)
 
 
 def run_pytest(order: Any) -> int:
@@ -87,7 +107,12 @@ def run_pytest(order: Any) -> int:
     section.tests = list(order["tests"])
     if order["coverage"] is None:
         return int(pytest.main(args, plugins=[section]))
-    return _measured(args, section, order["coverage"])
+    measured = _started(order["coverage"], data_suffix=False)
+    try:
+        return int(pytest.main(args, plugins=[section]))
+    finally:
+        measured.stop()
+        measured.save()
 
 
 def _look_like_pytest(args: list[str]) -> None:
@@ -97,22 +122,18 @@ def _look_like_pytest(args: list[str]) -> None:
     sys.modules["__main__"] = types.ModuleType("__main__")
 
 
-def _measured(args: list[str], section: Section, options: Any) -> int:
+def _started(options: Any, *, data_suffix: bool) -> Any:
     import coverage
 
     measured = coverage.Coverage(
         data_file=options["data_file"],
-        data_suffix=False,
-        branch=options.get("branch"),
+        data_suffix=data_suffix,
+        branch=options["branch"],
         source=options["source"] or None,
         messages=False,
     )
     measured.start()
-    try:
-        return int(pytest.main(args, plugins=[section]))
-    finally:
-        measured.stop()
-        measured.save()
+    return measured
 
 
 if __name__ == "__main__":

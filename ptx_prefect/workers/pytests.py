@@ -5,8 +5,13 @@
 
 ``args`` are the suite's own arguments; paths among them decide configuration and first conftest files as ever, and
 ``tests``, where given, is what is collected. ``rootdir`` is what node ids are relative to: the whole suite's, so that
-a section names its tests as one run of everything does. A section writes ``junit.xml`` (and ``coverage.data``) into
-the directory beside its log; its value names them:
+a section names its tests as one run of everything does.
+
+The sections of a suite start as forks of one pytest that has loaded plugins, arguments, first conftest files and the
+modules that ``preload`` names (what every section imports anyway). It is started again when one of those files
+changes; ``"warm": false`` starts every section from nothing.
+
+A section writes ``junit.xml`` (and ``coverage.data``) into the directory beside its log; its value names them:
 
     {"exit_code": 0, "junit": path, "coverage": path or null, "totals": {"passed": ...}, "failures": [...]}
 
@@ -42,11 +47,11 @@ from ptx_prefect.workers.endings import (
 )
 from ptx_prefect.workers.process import Ended, Order, run_process
 from ptx_prefect.workers.protocol import Beat, Job
-from ptx_prefect.workers.spawners import shared_spawner
+from ptx_prefect.workers.spawners import START_LIMIT_S, Spawner, shared_spawner
 from ptx_prefect.workers.test_totals import TestTotals, read_cases, totals_of
 
-KEYS = ("args", "tests", "coverage", "source", "branch", "python", "rootdir", "warm", *COMMON_KEYS)
-_LISTS = ("args", "tests", "source")
+KEYS = ("args", "tests", "coverage", "source", "branch", "python", "rootdir", "warm", "preload", *COMMON_KEYS)
+_LISTS = ("args", "tests", "source", "preload")
 _FLAGS = ("coverage", "branch", "warm")
 MAX_FAILURES_TOLD = 20
 _MEANING = {
@@ -54,8 +59,10 @@ _MEANING = {
     3: ("pytest_internal", "pytest broke internally"),
     4: ("usage", "pytest refused its arguments; check args and tests"),
 }
-_HOST = "from ptx_prefect.workers.pytest_main import host; host({{fd}}, {args!r})"
-_PRELOADED = "import _pytest.junitxml, pytest; from ptx_prefect.workers.spawner import main; main({fd})"
+_HOST = "from ptx_prefect.workers.pytest_main import host; host({{fd}}, {args!r}, {preload!r}, {coverage!r})"
+_NOT_CALLED = "the configured pytest goes on by itself"
+RETRY_S = 300.0
+"""A suite whose configured pytest did not come up runs without one for so long (seconds)."""
 
 
 class PytestWorker:
@@ -103,43 +110,51 @@ class PytestWorker:
 
 
 def _run(job: Job, folder: Path, junit: Path, data: Path, beat: Beat) -> tuple[Ended, Order]:
-    """On the warmest way that the section allows.
+    """On a fork of a pytest that is configured for the suite already, else by a new process.
 
-    1. A fork of a pytest that is configured for the suite already: plugins, arguments, first conftest files.
-    2. With coverage, which must see all imports: a fork of a process that has imported pytest.
-    3. With another interpreter, variables that count at its start, or ``"warm": false``: a new process.
+    The latter for another interpreter, for variables that count at its start, for ``"warm": false``, and where the
+    former does not come up: then the new process fails alike, and its log says why.
     """
     config, payload = job.config, _payload(job, folder, junit, data)
-    is_warm = config.get("python") is None and config.get("warm", True) and not _is_about_start(config)
-    entry = "ptx_prefect.workers.pytest_main:main"
-    if is_warm and payload["coverage"] is None:
-        order = order_for(job, allowed=("*",), entry=entry, payload=payload)
-        args = [*payload["args"], *(() if config.get("args") else _places(config))]
+    files = {"PTX_SECTION_FILES": str(folder)}
+    if config.get("python") is None and config.get("warm", True) and not _is_about_start(config):
+        order = order_for(job, allowed=("*",), entry=_NOT_CALLED, payload=payload)
         added = {key: value for key, value in order.env.items() if key.startswith("PTX_")}
-        added["PTX_SECTION_FILES"] = str(folder)
-        env = {key: value for key, value in order.env.items() if not key.startswith("PTX_")}
-        spawner = shared_spawner(_HOST.format(args=args), env=env, cwd=job.workdir.resolve())
-        with contextlib.suppress(WorkerError):  # Then a cold start fails alike, and its log says why.
-            configured = dataclasses.replace(order, env=added, is_configured=True)
-            return run_process(configured, beat=beat, spawner=spawner), configured
-    if is_warm and payload["coverage"] is not None:
-        order = order_for(job, allowed=("*",), entry=entry, payload=payload)
-        order = dataclasses.replace(order, env={**order.env, "PTX_SECTION_FILES": str(folder)})
-        return run_process(order, beat=beat, spawner=shared_spawner(_PRELOADED)), order
+        order = dataclasses.replace(order, env={**added, **files}, is_configured=True)
+        with contextlib.suppress(WorkerError):
+            return run_process(order, beat=beat, spawner=_configured(job, payload)), order
     paper = folder / "order.json"
     paper.write_text(json.dumps(payload), encoding="utf-8")
     python = _resolved(config.get("python") or sys.executable, job.workdir)
     script = Path(__file__).with_name("pytest_main.py").resolve()
     order = order_for(job, allowed=("*",), argv=(python, str(script), str(paper)))
-    order = dataclasses.replace(order, env={**order.env, "PTX_SECTION_FILES": str(folder)})
+    order = dataclasses.replace(order, env={**order.env, **files})
     return run_process(order, beat=beat), order
+
+
+def _configured(job: Job, payload: Mapping[str, Any]) -> Spawner:
+    """The spawner of the suite that this section is of; it is the same for all of them."""
+    config = job.config
+    args = list(payload["args"])
+    if not config.get("args") and config.get("rootdir"):
+        args.append(str(config["rootdir"]))  # Where a suite without arguments starts, for its first conftest files.
+    coverage = payload["coverage"]
+    if coverage is not None:
+        coverage = {**coverage, "data_file": str(job.state_dir / "coverage")}
+    code = _HOST.format(args=args, preload=list(config.get("preload", ())), coverage=coverage)
+    env = order_for(job, allowed=("*",)).env
+    env = {key: value for key, value in env.items() if not key.startswith("PTX_")}
+    return shared_spawner(
+        code, env=env, cwd=job.workdir.resolve(), start_limit_s=min(job.deadline_s, START_LIMIT_S), retry_s=RETRY_S
+    )
 
 
 def _payload(job: Job, folder: Path, junit: Path, data: Path) -> dict[str, Any]:
     config = job.config
     coverage = {"data_file": str(data), "source": list(config.get("source", ())), "branch": config.get("branch")}
     # The cache plugin stays (tests may use it), but sections that run at once must not share its directory.
-    options = ["-o", "cache_dir=$PTX_SECTION_FILES/cache"]
+    has_cache = "no:cacheprovider" not in config.get("args", ()) and "-pno:cacheprovider" not in config.get("args", ())
+    options = ["-o", "cache_dir=$PTX_SECTION_FILES/cache"] if has_cache else []
     if config.get("rootdir"):
         options.append(f"--rootdir={config['rootdir']}")
     return {
@@ -148,11 +163,6 @@ def _payload(job: Job, folder: Path, junit: Path, data: Path) -> dict[str, Any]:
         "junit": str(junit),
         "coverage": coverage if config.get("coverage") else None,
     }
-
-
-def _places(config: Mapping[str, Any]) -> list[str]:
-    """Where a suite without arguments of its own starts, for its first conftest files."""
-    return [str(config["rootdir"])] if config.get("rootdir") else []
 
 
 def _is_about_start(config: Mapping[str, Any]) -> bool:

@@ -48,6 +48,7 @@ def serve(control: socket.socket) -> Work:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Supervisors report over their own connection; nobody waits.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle: it tells the supervisors.
     gc.collect()
+    gc.freeze()  # A collection in a fork would copy every page that it looks at.
     while True:
         if not select.select([control], [], [], PARENT_CHECK_S)[0]:
             if os.getppid() != parent:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Spawner:
         env: its environment; default: this process's.
         cwd: where it starts.
         start_limit_s: how long it may take until it serves (seconds).
+        retry_s: after a failed start, how long not to try another (seconds).
     """
 
     def __init__(
@@ -38,11 +40,14 @@ class Spawner:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         start_limit_s: float = START_LIMIT_S,
+        retry_s: float = 0.0,
     ) -> None:
         self._code = code
         self._env = env
         self._cwd = cwd
         self._start_limit_s = start_limit_s
+        self._retry_s = retry_s
+        self._failed: tuple[float, str] | None = None
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -88,6 +93,8 @@ class Spawner:
         return False
 
     def _start(self) -> socket.socket:
+        if self._failed is not None and time.monotonic() - self._failed[0] < self._retry_s:
+            raise WorkerError(self._failed[1])
         ours, theirs = socket.socketpair()
         home = str(Path(ptx_prefect.__file__).resolve().parent.parent)
         # The entry of "-c" in sys.path is the working directory, which may hold a "json.py" of the user's.
@@ -115,7 +122,8 @@ class Spawner:
                 self._drop(by_force=True)
                 output.seek(0)
                 said = output.read().decode("utf-8", "replace").strip().splitlines()[-15:]
-                raise WorkerError("the process that starts children did not come up" + "".join(f"\n{x}" for x in said))
+                self._failed = time.monotonic(), "\n".join(["the process that starts children did not come up", *said])
+                raise WorkerError(self._failed[1])
         ours.settimeout(None)
         self._loaded = first["loaded"]
         return ours
@@ -136,12 +144,17 @@ _shared_lock = threading.Lock()
 
 
 def shared_spawner(
-    key: str = SERVE_AT_ONCE, *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    code: str = SERVE_AT_ONCE,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    start_limit_s: float = START_LIMIT_S,
+    retry_s: float = 0.0,
 ) -> Spawner:
     """The spawner that all children of this process with the same needs share; closed when the process ends."""
-    identity = f"{key}\0{cwd}\0{sorted((env or {}).items())}"
+    identity = f"{code}\0{cwd}\0{sorted((env or {}).items())}"
     with _shared_lock:
         if identity not in _shared:
-            _shared[identity] = Spawner(code=key, env=env, cwd=cwd)
+            _shared[identity] = Spawner(code=code, env=env, cwd=cwd, start_limit_s=start_limit_s, retry_s=retry_s)
             atexit.register(_shared[identity].close)
         return _shared[identity]
