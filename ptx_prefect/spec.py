@@ -52,6 +52,9 @@ class Suite(StrictModel):
     coverage: Annotated[bool, Field(description="Measure coverage and combine it.")] = False
     source: Annotated[tuple[str, ...], Field(description="Packages or directories whose coverage counts.")] = ()
     python: Annotated[str | None, Field(description="Interpreter of the suite; default: the one that runs ptx.")] = None
+    preload: Annotated[
+        tuple[str, ...], Field(description="Modules that every test imports anyway; imported once for all sections.")
+    ] = ()
     impacted_by: Annotated[
         str | None, Field(description="Only the tests that the changes since this git revision can reach.")
     ] = None

@@ -215,6 +215,7 @@ class Dispatch:
             try:
                 name, future = self._ended.get(timeout=0.1)
             except queue.Empty:
+                cancel(reason)  # Again: a task that was on its way may have started its child only now.
                 continue
             self._finish(name, outcome_of(future.result(raise_on_failure=False)))
         for name in list(self._running):

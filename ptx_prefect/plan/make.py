@@ -256,6 +256,7 @@ def _from_suite(spec: SectioningSpec, settings: Settings, state_dir: Path, notes
                 "coverage": suite.coverage,
                 "source": list(suite.source),
                 **({"python": suite.python} if suite.python else {}),
+                **({"preload": list(suite.preload)} if suite.preload else {}),
             },
             estimate_s=share.estimate_s,
             estimate_from="history" if learned else "counts",
