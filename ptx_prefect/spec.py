@@ -41,6 +41,10 @@ class Component(StrictModel):
     ] = ()
     timeout_seconds: Annotated[Seconds | None, Field(description="Deadline of this section (seconds).")] = None
     estimate_seconds: Annotated[Seconds | None, Field(description="How long it is expected to take (seconds).")] = None
+    heartbeat_seconds: Annotated[
+        float | None,
+        Field(ge=0, description="Silent for this long (no output, CPU or beat) it is stuck; 0: never (seconds)."),
+    ] = None
 
 
 class Suite(StrictModel):

@@ -149,7 +149,7 @@ class Execution:
             workdir=str(self.site.workdir.resolve()),
             state_dir=str(self.site.state),
             deadline_s=section.timeout_s,
-            heartbeat_s=None,
+            heartbeat_s=section.heartbeat_s,
             inputs={name: self._value_of(name) for name in section.depends_on},
             reads=section.reads,
             writes=section.writes,

@@ -30,6 +30,7 @@ KEYED = {
 }
 LEFT_OUT = {
     "timeout_s": "a finished result is as good under another deadline",
+    "heartbeat_s": "as timeout_s",
     "estimate_s": "only orders the work",
     "estimate_from": "only explains the estimate",
     "identity": "only names the history of durations",

@@ -221,7 +221,15 @@ def _section(
         reads=component.reads,
         writes=component.writes,
         identity=identity,
+        heartbeat_s=_heartbeat_of(component, kind, settings),
     )
+
+
+def _heartbeat_of(component: Component, kind: str, settings: Settings) -> float | None:
+    """A worker that waits for a model is silent without being stuck: there only the deadline counts."""
+    if component.heartbeat_seconds is not None:
+        return component.heartbeat_seconds or None
+    return settings.timeouts.worker_heartbeat if kind in ("command", "callable", "pytest") else None
 
 
 def deadline_of(own_s: float | None, spec: SectioningSpec, settings: Settings) -> float:

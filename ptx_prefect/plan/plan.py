@@ -14,7 +14,8 @@ class Section:
     ``worker`` is the kind, ``config`` the rest of the worker object. ``estimate_from`` says where ``estimate_s``
     comes from: ``"spec"``, ``"history"``, ``"counts"`` or ``"default"``. ``timeout_s`` is its deadline.
     ``identity`` is what stays the same between runs while content changes: durations are remembered by it.
-    ``content`` is the digest of its inputs, where planning has read them anyway.
+    ``content`` is the digest of its inputs, where planning has read them anyway. Silent for ``heartbeat_s`` seconds
+    it counts as stuck (None: never).
     """
 
     name: str
@@ -30,6 +31,7 @@ class Section:
     identity: str = ""
     items: int = 1
     content: str = ""
+    heartbeat_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

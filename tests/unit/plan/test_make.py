@@ -76,7 +76,7 @@ def test_two_writers_of_one_file_are_forecast_and_put_in_sequence(tmp_path: Path
 
     assert plan.forecast_conflicts[0].sections == ("a", "b")
     assert {(edge.source, edge.target) for edge in plan.edges} == {("a", "b"), ("a", "c"), ("b", "c")}
-    with pytest.raises(PlanError, match="may write"):
+    with pytest.raises(PlanError, match="would write the same files"):
         plan_of(tmp_path, main_task={"components": components}, on_overlap="refuse")
 
 
