@@ -1,0 +1,384 @@
+"""Merge of Markdown and reST documents: laws, cases that must conflict, cases that must not."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ptx_prefect.errors import MergeError
+from ptx_prefect.merge import FileMerge, merge_file
+from ptx_prefect.merge.documents import assemble_documents
+
+GUIDE = """\
+# Shop
+
+- [Install](#install)
+- [Use](#use)
+
+## Install
+
+Run the installer. Then read [how to use it](#use).
+
+1. Download.
+2. Unpack.
+
+## Use
+
+Start the shop and open the page.[^1]
+
+- one cart
+- one till
+
+| key | meaning |
+| --- | --- |
+| a | add |
+
+[^1]: With any browser.
+"""
+
+MANUAL = """\
+====
+Shop
+====
+
+.. toctree::
+
+   install
+   use
+
+Install
+=======
+
+Run the installer, see :ref:`usage`.
+
+.. _usage:
+
+Use
+===
+
+Start the shop.
+
+* one cart
+* one till
+"""
+
+BASES = {"docs/guide.md": GUIDE, "docs/manual.rst": MANUAL}
+END = "[^1]: With any browser.\n"
+
+
+def merged(path: str, *edits: tuple[str, str]) -> FileMerge:
+    """One side an edit (old text, new text) of the base at that path."""
+    base = BASES[path]
+    sides = []
+    for old, new in edits:
+        assert old in base
+        sides.append(base.replace(old, new, 1).encode())
+    return merge_file(base.encode(), sides, path=path)
+
+
+MUST_MERGE = {
+    "two sections at the end": (
+        "docs/guide.md",
+        [(END, END + "\n## Pay\n\nWith money.\n"), (END, END + "\n## Return\n\nNot at all.\n")],
+        ["\n\n## Pay\n\nWith money.\n", "\n\n## Return\n\nNot at all.\n"],
+    ),
+    "two list items": (
+        "docs/guide.md",
+        [("- one till\n", "- one till\n- many goods\n"), ("- one till\n", "- one till\n- free coffee\n")],
+        ["- one till\n", "- many goods\n", "- free coffee\n"],
+    ),
+    "two numbered items": (
+        "docs/guide.md",
+        [("2. Unpack.\n", "2. Unpack.\n3. Start.\n"), ("2. Unpack.\n", "2. Unpack.\n3. Configure it.\n")],
+        ["2. Unpack.\n3. ", "\n4. "],
+    ),
+    "two rows of a table": (
+        "docs/guide.md",
+        [("| a | add |\n", "| a | add |\n| q | quit |\n"), ("| a | add |\n", "| a | add |\n| p | pay now |\n")],
+        ["| q | quit |\n", "| p | pay now |\n"],
+    ),
+    "a subsection and a section": (
+        "docs/guide.md",
+        [(END, END + "\n## Pay\n\nWith money.\n"), (END, END + "\n### Cards\n\nOf any kind.\n")],
+        ["\n### Cards\n\nOf any kind.\n\n## Pay\n"],
+    ),
+    "one side wraps a paragraph anew": (
+        "docs/guide.md",
+        [
+            ("Start the shop and open the page.[^1]", "Start the shop\nand open the page.[^1]"),
+            ("Start the shop and open the page.[^1]", "Start the shop and open its first page.[^1]"),
+        ],
+        ["Start the shop and open its first page.[^1]\n"],
+    ),
+    "two footnotes with one number": (
+        "docs/guide.md",
+        [
+            ("- one cart\n", "- one cart[^2]\n\n[^2]: Of wire.\n"),
+            (END, END + "\nIt closes.[^2]\n\n[^2]: At night.\n"),
+        ],
+        ["- one cart[^", "It closes.[^"],
+    ),
+    "the same new section on both sides": (
+        "docs/guide.md",
+        [(END, END + "\n## Pay\n\nWith money.\n"), (END, END + "\n## Pay\n\nWith money.\n\n## Return\n\nNo.\n")],
+        ["\n## Pay\n\nWith money.\n\n## Return\n\nNo.\n"],
+    ),
+    "rst: two sections": (
+        "docs/manual.rst",
+        [
+            ("* one till\n", "* one till\n\nPay\n===\n\nMoney.\n"),
+            ("* one till\n", "* one till\n\nLeave\n=====\n\nSoon.\n"),
+        ],
+        ["\n\nPay\n===\n\nMoney.\n", "\n\nLeave\n=====\n\nSoon.\n"],
+    ),
+    "rst: two documents in a toctree": (
+        "docs/manual.rst",
+        [("   use\n", "   use\n   pay\n"), ("   use\n", "   use\n   return\n")],
+        ["   install\n   use\n   pay\n   return\n"],
+    ),
+    "rst: two items": (
+        "docs/manual.rst",
+        [("* one till\n", "* one till\n* goods\n"), ("* one till\n", "* one till\n* free coffee\n")],
+        ["* goods\n", "* free coffee\n"],
+    ),
+    "an item removed and an item added beside it": (
+        "docs/guide.md",
+        [("- one till\n", ""), ("- one till\n", "- one till\n- many goods\n")],
+        ["- one cart\n- many goods\n"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MUST_MERGE)
+def test_edits_that_go_together_are_merged_whatever_the_order(case: str) -> None:
+    path, edits, expected = MUST_MERGE[case]
+    results = [merged(path, *order) for order in itertools.permutations(edits)]
+
+    assert all(result.is_clean for result in results), results[0].conflicts
+    assert len({result.content for result in results}) == 1
+    for text in expected:
+        assert text in results[0].content.decode()
+
+
+MUST_CONFLICT = {
+    "one paragraph": ("docs/guide.md", [("the installer", "setup"), ("the installer", "the installer twice")]),
+    "one heading": ("docs/guide.md", [("## Use", "## Using it"), ("## Use", "## How to use it")]),
+    "deleted and changed": (
+        "docs/guide.md",
+        [("- one cart\n- one till\n", ""), ("- one till\n", "- two tills\n")],
+    ),
+    "one new section, two texts": (
+        "docs/guide.md",
+        [(END, END + "\n## Pay\n\nWith money.\n"), (END, END + "\n## Pay\n\nWith cards.\n")],
+    ),
+    "one new section, two places": (
+        "docs/guide.md",
+        [("## Install", "## Pay\n\nMoney.\n\n## Install"), (END, END + "\n## Pay\n\nWith cards.\n")],
+    ),
+    "one item in other words": (
+        "docs/guide.md",
+        [("- one till\n", "- one till near the door\n"), ("- one till\n", "- one till behind the door\n")],
+    ),
+    "the same addition in other words": (
+        "docs/guide.md",
+        [
+            ("- one till\n", "- one till\n- free hot coffee for every guest\n"),
+            ("- one till\n", "- one till\n- hot coffee for every guest, free\n"),
+        ],
+    ),
+    "a heading renamed and newly linked": (
+        "docs/guide.md",
+        [("## Install", "## Set up"), (END, END + "\nSee [the start](#install).\n")],
+    ),
+    "a footnote removed and newly used": (
+        "docs/guide.md",
+        [(END, ""), ("Run the installer.", "Run the installer.[^1]")],
+    ),
+    "two new paragraphs": (
+        "docs/guide.md",
+        [(END, END + "\nOpen from nine to five.\n"), (END, END + "\nClosed on Mondays, always.\n")],
+    ),
+    "numbered items in the middle": (
+        "docs/guide.md",
+        [("1. Download.\n", "1. Download.\n2. Check.\n"), ("1. Download.\n", "1. Download.\n2. Wait for it.\n")],
+    ),
+    "rst: one target twice": (
+        "docs/manual.rst",
+        [("Start the shop.", ".. _start:\n\nStart the shop."), ("Run the", ".. _start:\n\nRun the")],
+    ),
+    "rst: a target removed and newly used": (
+        "docs/manual.rst",
+        [(".. _usage:\n\n", ""), ("* one till\n", "* one till, see :ref:`usage`\n")],
+    ),
+    "rst: one title": ("docs/manual.rst", [("Use\n===", "Using\n====="), ("Use\n===", "Usage\n=====")]),
+}
+
+
+@pytest.mark.parametrize("case", MUST_CONFLICT)
+def test_edits_that_need_a_person_are_conflicts_that_lose_nothing(case: str) -> None:
+    path, edits = MUST_CONFLICT[case]
+    base = set(BASES[path].splitlines())
+    for order in itertools.permutations(edits):
+        result = merged(path, *order)
+
+        assert not result.is_clean, result.content.decode()
+        for old, new in order:
+            assert set(BASES[path].replace(old, new, 1).splitlines()) - base <= set(
+                result.content.decode().splitlines()
+            )
+
+
+def test_a_conflict_names_the_section() -> None:
+    (conflict,) = merged("docs/guide.md", ("the installer", "setup"), ("the installer", "it")).conflicts
+
+    assert conflict.definition == "Shop > Install"
+
+
+def test_footnotes_of_both_sides_keep_their_own_texts() -> None:
+    path, edits, _ = MUST_MERGE["two footnotes with one number"]
+    text = merged(path, *edits).content.decode()
+    texts = dict(re.findall(r"^\[\^(\d+)\]: (.*)$", text, re.MULTILINE))
+    cart, closes = re.search(r"cart\[\^(\d+)\]", text), re.search(r"closes\.\[\^(\d+)\]", text)
+
+    assert cart is not None and closes is not None
+    assert (texts[cart[1]], texts[closes[1]]) == ("Of wire.", "At night.")
+
+
+def test_the_table_of_contents_follows_the_headings_of_both_sides() -> None:
+    sides = [
+        GUIDE.replace("- [Use](#use)\n", "- [Use](#use)\n- [Pay](#pay)\n") + "\n## Pay\n\nMoney.\n",
+        GUIDE.replace("- [Install]", "- [Before](#before)\n- [Install]").replace(
+            "## Install", "## Before\n\nThink.\n\n## Install"
+        ),
+        GUIDE.replace("- [Use](#use)\n", "- [Use](#use)\n- [Leave](#leave)\n") + "\n## Leave\n\nSoon.\n",
+    ]
+
+    for order in itertools.permutations(sides):
+        text = merge_file(GUIDE.encode(), [side.encode() for side in order], path="a.md").content.decode()
+        listed = re.findall(r"^- \[.*\]\(#(.*)\)$", text, re.MULTILINE)
+
+        assert listed == [title.lower() for title in re.findall(r"^## (.*)$", text, re.MULTILINE)]
+        assert set(listed) == {"before", "install", "use", "pay", "leave"}
+
+
+def test_a_link_follows_its_section_when_another_takes_the_anchor() -> None:
+    base = "# A\n\n## One\n\ntext\n\n## Two\n\n### Use\n\nhere\n\nend\n"
+    ours = base.replace("## One\n", "## One\n\n### Use\n\nother\n")
+    theirs = base.replace("end\n", "see [use](#use)\n")
+
+    result = merge_file(base.encode(), [ours.encode(), theirs.encode()], path="a.md")
+
+    assert result.is_clean
+    assert "see [use](#use-1)\n" in result.content.decode()
+
+
+@pytest.mark.parametrize("path", BASES)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_one_changed_side_is_taken_byte_for_byte(path: str, newline: str) -> None:
+    base = BASES[path].replace("\n", newline)
+    side = base.replace("Use", "Usage").replace("shop", "store").rstrip()
+
+    for sides in ([side, base], [base, side], [side, side]):
+        assert merge_file(base.encode(), [one.encode() for one in sides], path=path).content == side.encode()
+
+
+ODD = [b"", b"```\n# x", b"\xff\xfe#", b"---\na: b", b"[^1] [^1", b"=\n=\n=", b"> " * 2000]
+
+
+@pytest.mark.parametrize("path", BASES)
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_input_is_a_clear_result_that_keeps_every_edit(path: str, odd: bytes) -> None:
+    good = BASES[path].encode()
+    for base, *sides in ((good, good + odd, b"First.\n\n" + good), (b"", good, odd), (odd, good, good + b"\nx\n")):
+        result = merge_file(base, sides, path=path)
+
+        added = [line for side in sides for line in side.splitlines() if line not in base.splitlines() and line.strip()]
+        assert set(added) <= set(result.content.splitlines())
+        assert all(conflict.reason for conflict in result.conflicts)
+
+
+TITLES = st.sampled_from(["Pay", "Leave", "Return", "Ship", "Pack"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.lists(TITLES, max_size=2, unique=True), min_size=2, max_size=4), st.randoms())
+def test_sections_of_any_sides_are_all_there_in_any_order_of_arrival(added: list[list[str]], random: Random) -> None:
+    sides = [(GUIDE + "".join(f"\n## {one}\n\nAbout {one}.\n" for one in sorted(titles))).encode() for titles in added]
+
+    result = merge_file(GUIDE.encode(), sides, path="a.md")
+    random.shuffle(sides)
+
+    assert merge_file(GUIDE.encode(), sides, path="a.md").content == result.content
+    assert result.is_clean
+    titles = re.findall(r"^## (.*)$", result.content.decode(), re.MULTILINE)
+    assert sorted(titles) == sorted({"Install", "Use"}.union(*added))
+    assert merge_file(GUIDE.encode(), [result.content, result.content], path="a.md").content == result.content
+
+
+CHAPTERS = [
+    (
+        "guide/install.md",
+        b"# Install\n\n## Notes\n\nSee [use](use.md#notes), [all of it](use.md).[^1]\n\n[^1]: Fast.\n",
+    ),
+    ("guide/use.md", b"Use\n===\n\n#### Notes\n\nBack to [notes](#notes).[^1] `[^1]`\n\n[^1]: Slow.\n"),
+    ("guide/end.md", b"---\ntitle: x\n---\n# End\n\n## Contents\n\n- [A](#a)\n- [B](#b)\n\n## A\n\na\n\n## B\n\nb\n"),
+]
+
+
+def test_chapters_become_one_document_whatever_the_order_of_arrival() -> None:
+    order = [name for name, _ in CHAPTERS]
+    results = {assemble_documents(parts, kind="markdown", title="Shop", order=order) for parts in permuted(CHAPTERS)}
+    (result,) = results
+    text = result.content.decode()
+
+    assert result.is_clean
+    assert re.findall(r"^(#+ .*)$", text, re.MULTILINE) == [
+        *("# Shop", "## Contents", "## Install", "### Notes", "## Use", "### Notes", "## End", "### A", "### B")
+    ]
+    assert re.findall(r"^ *- \[(.*)\]", text, re.MULTILINE) == ["Install", "Notes", "Use", "Notes", "End", "A", "B"]
+    assert "See [use](#notes-1), [all of it](#use).[^1]\n" in text
+    assert "Back to [notes](#notes-1).[^2] `[^1]`\n" in text
+    assert "[^1]: Fast.\n" in text
+    assert "[^2]: Slow.\n" in text
+
+
+def permuted(parts: list[tuple[str, bytes]]) -> list[tuple[tuple[str, bytes], ...]]:
+    """Every order of arrival."""
+    return list(itertools.permutations(parts))
+
+
+def test_rst_chapters_get_one_style_of_titles_and_links_that_lead_there() -> None:
+    parts = [
+        ("install", b"Install\n*******\n\nNotes\n+++++\n\nSee :doc:`use`. [1]_\n\n.. [1] Fast.\n"),
+        ("use", b"Use\n===\n\n.. contents::\n\nNotes\n-----\n\nText. [1]_\n\n.. [1] Slow.\n"),
+    ]
+    result = assemble_documents(parts, kind="rst", title="Shop")
+    text = result.content.decode()
+
+    assert result.is_clean
+    assert text.count(".. contents::") == 1
+    assert ".. _chapter-use:\n\nUse\n---\n\nNotes\n~~~~~\n\nText. [2]_\n\n.. [2] Slow.\n" in text
+    assert "See :ref:`Use <chapter-use>`. [1]_\n" in text
+
+
+def test_a_link_to_nothing_in_an_assembled_document_is_reported() -> None:
+    parts = [("a.md", b"# A\n\n[gone](b.md#gone) [^9]\n"), ("b.md", b"# B\n")]
+    result = assemble_documents(parts, kind="markdown")
+
+    assert [conflict.place for conflict in result.conflicts] == ["link to '^9'", "link to 'b.md#gone'"]
+
+
+@pytest.mark.parametrize("parts", [[], [("a", b"# A\n"), ("a", b"# B\n")]])
+def test_parts_without_a_name_of_their_own_are_refused(parts: list[tuple[str, bytes]]) -> None:
+    with pytest.raises(MergeError, match="each name once"):
+        assemble_documents(parts, kind="markdown")
+
+
+def test_an_order_that_names_other_parts_is_refused() -> None:
+    with pytest.raises(MergeError, match="does not name"):
+        assemble_documents(CHAPTERS, kind="markdown", order=["x"])
