@@ -71,7 +71,7 @@ def merge_changesets(
 
 def _wrong_starts(histories: Histories) -> list[Conflict]:
     """A change made on another state than its prerequisites give would undo what it never saw."""
-    olds = histories.base.digests_at(histories.touches.by_path)
+    olds = histories.base_digests
     carried = {(row.editor, row.old) for row in histories.touches.carried}
     conflicts = []
     for name, changeset in histories.sides:

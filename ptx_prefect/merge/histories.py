@@ -42,14 +42,25 @@ class Histories:
     touches: Touches = field(init=False)
     known: dict[tuple[str, frozenset[str]], Settled] = field(default_factory=dict)
 
+    base_digests: Mapping[str, str] = field(init=False)
+    contested: Mapping[str, bytes] = field(init=False)
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "touches", follow_moves(self.sides, self.ancestors))
+        touches = follow_moves(self.sides, self.ancestors)
+        object.__setattr__(self, "touches", touches)
+        # What the base holds is asked for in bulk: a question of its own for each file would cost a process each.
+        object.__setattr__(self, "base_digests", self.base.digests_at(touches.by_path))
+        rivalled = (path for path, rows in touches.by_path.items() if len(rows) > 1 and path in self.base.entries)
+        object.__setattr__(self, "contested", dict(self.base.read_many(rivalled)))
 
     def base_version(self, path: str) -> Version:
         """What the base holds at ``path``, or at the place that it was moved from."""
         origin = self.origin_of(path)
         entry = self.base.entries.get(origin)
-        return Version() if entry is None else Version(self.base.read(origin), entry.mode)
+        if entry is None:
+            return Version()
+        content = self.contested[origin] if origin in self.contested else self.base.read(origin)
+        return Version(content, entry.mode)
 
     def origin_of(self, path: str) -> str:
         """The place in the base of a file that was moved, perhaps several times; else ``path`` itself."""
@@ -108,7 +119,8 @@ class Histories:
 
 def difference(histories: Histories, before: Mapping[str, Version], now: Mapping[str, Version]) -> Changeset:
     """What turns the states ``before`` (elsewhere: the base) into those of ``now``."""
-    olds = histories.base.digests_at(path for path in now if path not in before)
+    elsewhere = (path for path in now if path not in histories.touches.by_path)
+    olds = {**histories.base_digests, **histories.base.digests_at(elsewhere)}
     changes = []
     for path, version in sorted(now.items()):
         if path in before:
