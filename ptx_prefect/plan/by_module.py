@@ -79,10 +79,9 @@ def _bonds(references: References) -> Counter[Pair]:
     a package's ``__init__`` every file would be bound to every other."""
     bonds: Counter[Pair] = Counter()
     for edge in references.edges:
-        if edge.target_path and edge.target_path != edge.path and (edge.target_qualname or edge.kind == "import"):
-            weight = 0 if edge.kind == "import" and edge.target_path.endswith("__init__.py") else 1
-            if weight:
-                bonds[edge.path, edge.target_path] += weight
+        is_bond = not edge.target_path.endswith("__init__.py") if edge.kind == "import" else edge.target_qualname
+        if is_bond and edge.target_path and edge.target_path != edge.path:
+            bonds[edge.path, edge.target_path] += 1
     return bonds
 
 

@@ -35,7 +35,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One reference.
+    """One reference. ``from a import f`` gives two imports: of the module ``a``, and of the definition ``f``.
 
     Args:
         source: qualified name of the definition that the line belongs to; empty for the module's own code.

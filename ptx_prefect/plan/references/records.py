@@ -14,7 +14,7 @@ from typing import Any
 from ptx_prefect.plan.references.facts import IMPORT, FileFacts, Interface, Pytest
 from ptx_prefect.plan.references.resolve import Resolved
 
-FORMAT = "ptx-references 1"
+FORMAT = "ptx-references 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def with_references(record: Record, resolved: Resolved) -> Record:
     """The record, completed by what resolving found."""
     targets = list(dict.fromkeys(target for _, _, target in resolved.edges))
     index = {target: at for at, target in enumerate(targets)}
-    imported = {target[:-1] for _, kind, target in resolved.edges if kind == IMPORT}
+    imported = {target[:-1] for _, kind, target in resolved.edges if kind == IMPORT and target[-1] == ":"}
     referred = {target.partition(":")[0] for target in targets}
     reasons = list(dict.fromkeys(why for _, _, why in resolved.unresolved))
     return replace(

@@ -99,7 +99,7 @@ class Resolver:
                 _add(result.unresolved, (owner, f"{module}.{name}", "name not bound in the module"), [line])
             for target in targets:
                 if target.kind not in (OUTSIDE, MODULE):
-                    _add(result.edges, (owner, NAME, f"{target.module}:{target.qualname}"), [line])
+                    _add(result.edges, (owner, IMPORT, f"{target.module}:{target.qualname}"), [line])
         else:
             to.append(f"{module}:")
         for key in to:
