@@ -57,8 +57,9 @@ class RunError(PtxError):
     """
 
     def __init__(self, message: str, report: Mapping[str, object] | None = None) -> None:
+        # Not among the arguments: Prefect logs those, and a report may be long.
         self.report = report
-        super().__init__(message, report)
+        super().__init__(message)
 
-    def __str__(self) -> str:
-        return str(self.args[0])
+    def __reduce__(self) -> tuple[type[RunError], tuple[object, object]]:
+        return RunError, (self.args[0], self.report)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ptx_prefect.engine.account import Aggregated
 from ptx_prefect.engine.execution import Execution
+from ptx_prefect.engine.merging import merge_sections
 from ptx_prefect.errors import MergeError
 from ptx_prefect.merge.test_reports import combine_coverage, merge_junit
 from ptx_prefect.plan.durations import Durations
@@ -24,6 +25,8 @@ def aggregate(spec: SectioningSpec, execution: Execution, output: Path) -> Aggre
     tested = [records[section.name] for section in sections if section.worker == "pytest"]
     if tested:
         return _aggregate_tests(spec.main_task.suite or Suite(), tested, output, execution.site.state)
+    if execution.site.base is not None:
+        return merge_sections(spec, execution, execution.site.base, output)
     return Aggregated()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ptx_prefect.errors import SpecError
+from ptx_prefect.errors import RunError, SpecError
 from ptx_prefect.spec import MAX_SPEC_BYTES, SectioningSpec, VotingSpec, parse_spec, read_spec
 
 PRINTED = Path(__file__).parents[1] / "cases" / "specification"
@@ -126,4 +126,7 @@ def test_a_missing_and_an_oversized_file_are_mistakes_too(tmp_path: Path) -> Non
 def test_errors_survive_pickling() -> None:
     error = SpecError({"a": "b"}, "c")
 
+    run_error = pickle.loads(pickle.dumps(RunError("m", {"a": 1})))
+
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert (str(run_error), run_error.report) == ("m", {"a": 1})

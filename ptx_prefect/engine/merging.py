@@ -1,0 +1,135 @@
+"""What sections changed, merged, validated and published in one step."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.engine.account import Aggregated
+from ptx_prefect.engine.execution import Execution
+from ptx_prefect.engine.output import slug_of
+from ptx_prefect.errors import TreeError
+from ptx_prefect.merge.result import Conflict
+from ptx_prefect.merge.steps import rest_after, steps_of
+from ptx_prefect.run.outcomes import Done
+from ptx_prefect.spec import Output, SectioningSpec
+from ptx_prefect.tree import Base, Changeset
+from ptx_prefect.tree.changeset import SYMLINK
+from ptx_prefect.tree.commits import Part
+from ptx_prefect.tree.publish import Target, publish
+from ptx_prefect.validate import Validation, validate
+
+MAX_RESOLUTIONS = 200
+"""The report names so many; the count is exact."""
+REVIEW = "review"
+
+
+def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, output: Path) -> Aggregated:
+    """Merge what the finished sections changed; publish it where all checks pass."""
+    after = execution.plan.after
+    sides = [
+        (section.name, outcome.changeset)
+        for section in execution.plan.sections
+        if isinstance(outcome := execution.scheduler.outcomes.get(section.name), Done) and outcome.changeset is not None
+    ]
+    state = execution.site.state
+    found = validate(base, sides, after=after, checks=spec.checks, root=state / "workspaces", state_dir=state)
+    review = [_conflict(row) for row in found.merged.conflicts]
+    review += [_conflict(row) for ejection in found.ejected for row in ejection.conflicts]
+    failures = [f"Section {row.section!r} is not in the merged tree: {row.reason}" for row in found.ejected]
+    if not found.passed:
+        why = found.note or "; ".join(row.reason for row in found.checks if not row.passed)
+        failures.append(f"The merged tree does not pass its checks, so nothing was published: {why}")
+    place, published = None, None
+    if found.passed:
+        try:
+            place, published = _publish(spec, base, sides, found, after, output, state)
+        except TreeError as error:
+            failures.append(f"The merged tree was not published: {error}")
+    _keep_for_review(sides, found, output)
+    return Aggregated(
+        merged_output=place,
+        conflicts_resolved=len(found.merged.resolutions),
+        manual_review_required=tuple(review),
+        resolutions=tuple(asdict(row) for row in found.merged.resolutions[:MAX_RESOLUTIONS]),
+        validation=_validation(found),
+        published=published,
+        failures=tuple(failures),
+    )
+
+
+def target_of(wanted: Output | str | None, output: Path) -> Target:
+    """Where the merged tree goes; without a wish a directory beside the report."""
+    if wanted is None:
+        return Target("directory", str(output / "merged"))
+    if isinstance(wanted, str):
+        return Target("directory", wanted)
+    if wanted.branch:
+        return Target("branch", wanted.branch)
+    if wanted.patches:
+        return Target("patches", wanted.patches)
+    return Target("directory", wanted.directory or str(output / "merged"))
+
+
+def _publish(
+    spec: SectioningSpec,
+    base: Base,
+    sides: Sequence[tuple[str, Changeset]],
+    found: Validation,
+    after: Mapping[str, Sequence[str]],
+    output: Path,
+    state: Path,
+) -> tuple[str, dict[str, Any]]:
+    kept = [side for side in sides if side[0] in found.kept]
+    steps = steps_of(base, kept, after=after)
+    parts = [Part(f"{name}: {spec.main_task.description}", changes) for name, changes in steps]
+    rest = rest_after(base, steps, found.merged.changeset)
+    if rest.changes:
+        parts.append(Part("Settle what the sections' changes share", rest))
+    target = target_of(spec.merged_output, output)
+    now_s = time.time()
+    run_id = f"{slug_of(spec.task_id)}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now_s))}"
+    if not found.merged.changeset.changes:
+        return target.name, {"run_id": None, "kind": target.kind, "note": "no section changed anything"}
+    done = publish(base, found.merged.changeset, parts, target, run_id=run_id, state_dir=state, now_s=now_s)
+    place = done.branch or done.where
+    return place, {"run_id": done.run_id, "kind": done.kind, "where": done.where, "identity": done.identity}
+
+
+def _keep_for_review(sides: Sequence[tuple[str, Changeset]], found: Validation, output: Path) -> None:
+    """What was left out of the merged tree is not lost: each ejected section's files lie below ``review/``."""
+    shutil.rmtree(output / REVIEW, ignore_errors=True)
+    gone = {row.section for row in found.ejected}
+    for name, changes in sides:
+        if name in gone:
+            _write_files(changes, output / REVIEW / slug_of(name))
+
+
+def _write_files(changes: Changeset, folder: Path) -> None:
+    for change in changes.changes:
+        if change.content is None or change.mode == SYMLINK:
+            continue
+        place = folder / change.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(change.content)
+
+
+def _validation(found: Validation) -> dict[str, Any]:
+    return {
+        "passed": found.passed,
+        "checks": [{**asdict(row), "seconds": round(row.seconds, 3)} for row in found.checks],
+        "ejected": [
+            {"section": row.section, "reason": row.reason, "together_with": row.together_with} for row in found.ejected
+        ],
+        "runs": found.runs,
+        "seconds": round(found.seconds, 3),
+        "note": found.note,
+    }
+
+
+def _conflict(row: Conflict) -> dict[str, Any]:
+    return {"class": row.kind, **{key: value for key, value in asdict(row).items() if key != "kind"}}
