@@ -266,38 +266,33 @@ class Sandbox:
         poll = select.poll()
         poll.register(pipe, select.POLLIN | select.POLLHUP)
         poll.register(self._control, select.POLLIN | select.POLLHUP)
-        status: dict[str, Any] | None = None
         while True:
             ready = dict(poll.poll(max(0, int(1000 * (deadline - time.monotonic())))))
             if not ready:
                 raise EOFError("no answer")
             if pipe in ready:
                 part = os.read(pipe, 1 << 16)
-                if part and size < _MAX_OUTPUT:
+                if not part:
+                    poll.unregister(pipe)
+                elif size < _MAX_OUTPUT:
                     parts.append(part)
                     size += len(part)
-                elif not part:
-                    poll.unregister(pipe)
-                    if status is not None:
-                        return b"".join(parts), status
             if size >= _MAX_OUTPUT and not asked:
                 asked = True
                 zygote.send(self._control, {"kill": self._jobs})
-            if self._control.fileno() in ready and status is None:
-                status = json.loads(zygote.receive(self._control)[0])
-                poll.unregister(self._control)
-                if pipe not in ready:
-                    # All writers are gone, or swept: what is left in the pipe is read to its end.
-                    os.set_blocking(pipe, False)
-                    parts.append(_rest(pipe))
-                    return b"".join(parts), status
+            if self._control.fileno() in ready:
+                status: dict[str, Any] = json.loads(zygote.receive(self._control)[0])
+                # Whoever could write is gone: what is in the pipe is all there is.
+                os.set_blocking(pipe, False)
+                return b"".join([*parts, _rest(pipe, _MAX_OUTPUT - size)]), status
 
 
-def _rest(pipe: int) -> bytes:
+def _rest(pipe: int, size: int) -> bytes:
     parts = []
     with contextlib.suppress(BlockingIOError):
-        while part := os.read(pipe, 1 << 16):
+        while size > 0 and (part := os.read(pipe, 1 << 16)):
             parts.append(part)
+            size -= len(part)
     return b"".join(parts)
 
 
