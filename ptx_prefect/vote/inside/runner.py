@@ -147,6 +147,8 @@ def _time(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
     passes = [_prepare(call, job["entry_point"], namespace) for call in job["calls"]]
 
     def measure() -> Any:
+        if job.get("idle"):
+            return [[arguments() for _, arguments in passes] for _ in range(job["loops"] * job["repeats"])] and []
         for run, arguments in passes:
             run(arguments())
         gc.collect()

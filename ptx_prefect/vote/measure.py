@@ -1,0 +1,233 @@
+"""How long candidates take: fresh processes, interleaved, the minimum of several repetitions, nothing of ours beside.
+
+A minimum and not a mean, since noise only ever adds time. Rounds go through the field forwards and backwards in turn,
+so that a burst of load does not fall on one candidate alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import math
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.vote.sandbox import Limits, Reply, Sandbox
+from ptx_prefect.vote.values import Candidate, Timing
+
+_LOCK_WAIT_S = 120.0
+_MAX_LOOPS = 20_000
+_MAX_FRESH = 60_000
+_NEAR = (1.08, 1.6)
+_BELIEVED = 0.3
+_SUSPECT_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How timings are taken.
+
+    Attributes:
+        rounds: passes through the field, each in fresh processes; ``repeats`` repetitions in each of them.
+        extra_rounds: more of them for candidates whose order is in doubt.
+        target_s: what the median candidate's repetition takes at least.
+        cap_s: CPU time for one pass over the benchmark; a candidate that needs more counts as slowest.
+    """
+
+    rounds: int = 3
+    repeats: int = 2
+    extra_rounds: int = 2
+    target_s: float = 0.001
+    cap_s: float = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What is timed: calls of the entry point or statements, one pass after another.
+
+    Attributes:
+        keys: what each call must give (``Output.key``); empty where nothing is known.
+    """
+
+    entry_point: str
+    calls: tuple[str, ...]
+    prelude: str = ""
+    setup: str = ""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def time_candidates(
+    candidates: Sequence[Candidate],
+    workload: Workload,
+    sandbox: Sandbox,
+    *,
+    protocol: Protocol | None = None,
+    lock: Path | None = None,
+) -> tuple[Timing, ...]:
+    """Time every candidate on the workload, in the order given.
+
+    Args:
+        lock: a file that one measurement at a time holds, across processes.
+    """
+    protocol = protocol or Protocol()
+    with _alone(lock):
+        stopwatch = _Stopwatch(workload, sandbox, protocol)
+        field = list(candidates)
+        timings = {one.name: stopwatch.run(one, loops=1, repeats=2) for one in field}
+        loops = _loops(list(timings.values()), len(workload.calls), protocol)
+        timings = {
+            name: replace(timing, samples_s=(), loops=loops) if loops > 1 else timing
+            for name, timing in timings.items()
+        }
+        running = [one for one in field if not timings[one.name].capped]
+        for number in range(protocol.rounds):
+            _round(running, timings, stopwatch, loops, backwards=number % 2 == 1, protocol=protocol)
+        for number in range(protocol.extra_rounds):
+            doubtful = _in_doubt(running, timings)
+            _round(doubtful, timings, stopwatch, loops, backwards=number % 2 == 0, protocol=protocol)
+    return tuple(timings[one.name] for one in candidates)
+
+
+def _round(
+    field: Sequence[Candidate],
+    timings: dict[str, Timing],
+    stopwatch: _Stopwatch,
+    loops: int,
+    *,
+    backwards: bool,
+    protocol: Protocol,
+) -> None:
+    for one in reversed(field) if backwards else field:
+        if not timings[one.name].capped:
+            timings[one.name] = _joined(timings[one.name], stopwatch.run(one, loops=loops, repeats=protocol.repeats))
+
+
+def _joined(one: Timing, other: Timing) -> Timing:
+    if other.capped:
+        return other
+    samples = one.samples_s + other.samples_s
+    first = not one.samples_s
+    return replace(
+        other,
+        wall_s=other.wall_s if first else min(one.wall_s, other.wall_s),
+        thread_s=other.thread_s if first else min(one.thread_s, other.thread_s),
+        samples_s=samples,
+        peak_kb=max(one.peak_kb, other.peak_kb),
+    )
+
+
+def _loops(timings: Sequence[Timing], calls: int, protocol: Protocol) -> int:
+    known = [timing.thread_s for timing in timings if not timing.capped]
+    if not known:
+        return 1
+    median = max(statistics.median(known), 1e-8)
+    slowest = max(known)
+    wanted = math.ceil(protocol.target_s / median)
+    affordable = max(1, int(protocol.cap_s / 4 / protocol.repeats / max(slowest, 1e-8)))
+    return max(1, min(wanted, affordable, _MAX_LOOPS, _MAX_FRESH // max(1, calls)))
+
+
+def _in_doubt(field: Sequence[Candidate], timings: Mapping[str, Timing]) -> list[Candidate]:
+    """The fastest, and those so near to the threshold of a tie with it that noise might carry them across."""
+    known = [timings[one.name].thread_s for one in field if not timings[one.name].capped]
+    best = min(known, default=0.0)
+    near = [
+        one
+        for one in field
+        if not timings[one.name].capped and best * _NEAR[0] <= timings[one.name].thread_s <= best * _NEAR[1]
+    ]
+    if not near:
+        return []
+    return [one for one in field if one in near or timings[one.name].thread_s < best * _NEAR[0]]
+
+
+class _Stopwatch:
+    """Runs one candidate's repetitions in one fresh process."""
+
+    def __init__(self, workload: Workload, sandbox: Sandbox, protocol: Protocol) -> None:
+        self.workload, self.sandbox, self.protocol = workload, sandbox, protocol
+
+    def run(self, candidate: Candidate, *, loops: int, repeats: int) -> Timing:
+        work = self.workload
+        job = {
+            "mode": "time",
+            "source": candidate.source,
+            "prelude": work.prelude,
+            "setup": work.setup,
+            "entry_point": work.entry_point,
+            "calls": list(work.calls),
+            "loops": loops,
+            "repeats": repeats,
+        }
+        reply = self._reply(job, repeats)
+        timing = self._timing(candidate.name, reply, loops)
+        if timing.capped or self._is_believable(timing, reply, job, repeats):
+            return timing
+        return replace(timing, wall_s=math.inf, thread_s=math.inf, samples_s=(), capped=True)
+
+    def _reply(self, job: dict[str, Any], repeats: int) -> Reply:
+        # Warm-up, then every repetition: the cap is on the sum.
+        cpu_s = self.protocol.cap_s * (1 + repeats)
+        limits = Limits(call_cpu_s=cpu_s, call_wall_s=4 * cpu_s + 2, load_cpu_s=20, total_cpu_s=cpu_s + 20)
+        return self.sandbox.run(job, limits)
+
+    def _is_believable(self, timing: Timing, reply: Reply, job: dict[str, Any], repeats: int) -> bool:
+        """Whether the reported times account for the CPU time that the process used, as its keeper saw it.
+
+        What loading and making the arguments takes is known from a process that does only that.
+        """
+        told = sum(timing.samples_s) * timing.loops
+        if reply.cpu_s < _SUSPECT_S or told >= _BELIEVED * reply.cpu_s:
+            return True
+        idle = self._reply({**job, "idle": True}, repeats)
+        return told >= _BELIEVED * (reply.cpu_s - idle.cpu_s)
+
+    def _timing(self, name: str, reply: Reply, loops: int) -> Timing:
+        capped = Timing(name, math.inf, math.inf, (), loops, reply.peak_kb, capped=True)
+        reps = [frame for frame in reply.frames if _is_rep(frame)]
+        last = reply.frames[-1] if reply.frames else None
+        if not reply.finished or not reps or last is None or last[0] != "keys":
+            return capped
+        expected = self.workload.keys.get(name)
+        if expected is not None and last[1] != list(expected):
+            return capped  # fast because it answered something else
+        if min(rep[2] for rep in reps) > self.protocol.cap_s:
+            return capped
+        samples = tuple(_cost(rep) for rep in reps)
+        return Timing(name, min(rep[1] for rep in reps), min(samples), samples, loops, reply.peak_kb)
+
+
+def _is_rep(frame: list[Any]) -> bool:
+    return (
+        len(frame) == 4
+        and frame[0] == "rep"
+        and all(isinstance(number, int | float) and 0 <= number < math.inf for number in frame[1:])
+    )
+
+
+def _cost(rep: list[Any]) -> float:
+    """Thread time; wall time where the call waited or left the work to other threads, which thread time hides."""
+    _, wall, thread, waits = rep
+    return float(wall if waits and wall > 1.5 * thread + 0.0005 else thread)
+
+
+@contextlib.contextmanager
+def _alone(lock: Path | None) -> Iterator[None]:
+    """Hold the lock; after two minutes of waiting measure all the same rather than never."""
+    if lock is None:
+        yield
+        return
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        deadline = time.monotonic() + _LOCK_WAIT_S
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                time.sleep(0.02)
+        yield
