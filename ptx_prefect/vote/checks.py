@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def _judge_here(check: Check, outputs: Sequence[Output]) -> Verdict | None:
             return Verdict(False, f"{output.kind}: {output.key}")
     if check.judgement is None:
         return _judge_program(check, outputs[0].value)
-    test = ast.parse(check.judgement, mode="eval").body
+    test = _parsed(check.judgement)
     seen = ", ".join(repr(output.value)[:80] for output in outputs)
     try:
         if isinstance(test, ast.Name):
@@ -205,6 +206,11 @@ def _judge_here(check: Check, outputs: Sequence[Output]) -> Verdict | None:
     except Exception as error:
         return Verdict(False, f"{seen} ({type(error).__name__})")
     return None
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(judgement: str) -> ast.expr:
+    return ast.parse(judgement, mode="eval").body
 
 
 class _NotPlainError(Exception):

@@ -22,7 +22,7 @@ from ptx_prefect.vote.values import Candidate, Timing
 _LOCK_WAIT_S = 120.0
 _MAX_LOOPS = 20_000
 _MAX_FRESH = 60_000
-_NEAR = (1.08, 1.6)
+_NEAR = (1.12, 1.45)
 _BELIEVED = 0.3
 _SUSPECT_S = 0.3
 
@@ -38,8 +38,8 @@ class Protocol:
         cap_s: CPU time for one pass over the benchmark; a candidate that needs more counts as slowest.
     """
 
-    rounds: int = 3
-    repeats: int = 2
+    rounds: int = 2
+    repeats: int = 3
     extra_rounds: int = 2
     target_s: float = 0.001
     cap_s: float = 2.5

@@ -25,6 +25,7 @@ class VoteTask:
         reliabilities: candidate to the prior weight of its voter's record (0 to 1); empty: all alike.
         quorum: the share of the candidates that must agree; a vote below it says so.
         hybrid: whether a synthesis of the best parts may enter.
+        soft_tests: assert statements of unknown quality: evidence, never a gate.
     """
 
     description: str = ""
@@ -44,6 +45,7 @@ class VoteTask:
     reliabilities: Mapping[str, float] = field(default_factory=dict)
     quorum: float | None = None
     hybrid: bool = True
+    soft_tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,77 @@
+"""Who behaves alike, and which behaviour has the most support.
+
+The support of a group is what all groups lend it: each lends its size, weighted by how many answers it shares with
+the group (squared: half the answers in common are a quarter of an agreement), as in minimum Bayes risk decoding over
+executions (Shi et al., EMNLP 2022) and in ranking clusters by overlap (SRank, ACL Findings 2024). Tests of unknown
+quality, where there are any, weigh both sides by the share that they pass (as CodeT, ICLR 2023, does with sets of
+tests). An error agrees with nobody, not even with the same error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ptx_prefect.vote.values import Output
+
+_DIGITS = 9
+_SHARPNESS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """One candidate's answers and what speaks for it beside them.
+
+    Attributes:
+        outputs: one for each call, the same calls for every candidate.
+        credence: the share of the tests of unknown quality that it passes, smoothed; 1 without any.
+        weight: the prior weight of its voter; 1 for all alike.
+    """
+
+    outputs: tuple[Output, ...]
+    credence: float = 1.0
+    weight: float = 1.0
+
+
+def group_by_behaviour(field: Mapping[str, Behaviour]) -> tuple[tuple[tuple[str, ...], ...], tuple[float, ...]]:
+    """Groups of names that answer alike, best supported first, and each group's support as a share of 1.
+
+    Groups of equal support stand in the order of their first members. Candidates that give nothing but errors
+    and ``None`` come last, each alone, without support.
+    """
+    alive = {name: one for name, one in field.items() if not _is_degenerate(one.outputs)} or dict(field)
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, one in alive.items():
+        mark: tuple[object, ...] = (one.credence, *(_vector(one.outputs) if one.outputs else ()))
+        groups.setdefault(mark, []).append(name)
+    supports = _supports([[alive[name] for name in group] for group in groups.values()])
+    order = sorted(range(len(supports)), key=lambda index: -round(supports[index], _DIGITS))
+    total = sum(supports) or 1.0
+    listed = list(groups.values())
+    rest = [(name,) for name in field if name not in alive]
+    names = (*(tuple(listed[index]) for index in order), *rest)
+    return names, (*(supports[index] / total for index in order), *(0.0 for _ in rest))
+
+
+def _is_degenerate(outputs: Sequence[Output]) -> bool:
+    return bool(outputs) and all(output.kind != "value" or output.key == "None" for output in outputs)
+
+
+def _vector(outputs: Sequence[Output]) -> tuple[str, ...]:
+    return tuple(output.key if output.kind == "value" else f"\0{output.kind}" for output in outputs)
+
+
+def _supports(groups: Sequence[Sequence[Behaviour]]) -> list[float]:
+    vectors = [_vector(group[0].outputs) for group in groups]
+    lent = [sum(one.weight for one in group) * group[0].credence for group in groups]
+    return [
+        group[0].credence
+        * sum(size * _overlap(mine, other) ** _SHARPNESS for other, size in zip(vectors, lent, strict=True))
+        for group, mine in zip(groups, vectors, strict=True)
+    ]
+
+
+def _overlap(one: Sequence[str], other: Sequence[str]) -> float:
+    if not one:
+        return 1.0
+    return sum(mine == theirs and mine[0] != "\0" for mine, theirs in zip(one, other, strict=True)) / len(one)

@@ -1,0 +1,207 @@
+"""Where candidates are tried: every one is run once on all questions, and every step reads what it gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ptx_prefect.errors import VoteError
+from ptx_prefect.settings import state_dir
+from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
+from ptx_prefect.vote.checks import Check, Verdict, judge, make_check
+from ptx_prefect.vote.inputs import more_inputs
+from ptx_prefect.vote.measure import Protocol, Workload, time_candidates
+from ptx_prefect.vote.sandbox import Limits, Observed, Sandbox, shared_sandbox
+from ptx_prefect.vote.task import Compared, VoteTask
+from ptx_prefect.vote.values import Candidate, GateResult, Output, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class VoteSettings:
+    """How thoroughly candidates are tried.
+
+    Attributes:
+        limits: what a candidate may use while it answers.
+        protocol: how timings are taken.
+        more_inputs: calls made by changing the visible ones within their types, beside the given inputs.
+        max_inputs, max_soft_tests: of those given, the first so many count.
+        timed_calls: the benchmark where none is given: so many of the inputs that all in the field answer.
+        lock: the file that one measurement at a time holds; default: in the state directory.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    protocol: Protocol = field(default_factory=Protocol)
+    more_inputs: int = 40
+    max_inputs: int = 200
+    max_soft_tests: int = 200
+    timed_calls: int = 20
+    lock: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What every candidate is asked, as calls, and the tests that read the answers."""
+
+    calls: tuple[str, ...]
+    tests: tuple[Check, ...]
+    soft_tests: tuple[Check, ...]
+    compared: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def make_questions(task: VoteTask, settings: VoteSettings) -> Questions:
+    """The calls for gate and agreement together, each asked once.
+
+    Tests that cannot be read are left out and noted: nobody could pass them.
+    """
+    name = task.entry_point or ""
+    tests, notes = _checks(task.tests, name)
+    soft, _ = _checks(tuple(dict.fromkeys(task.soft_tests))[: settings.max_soft_tests], name)
+    inputs = tuple(dict.fromkeys(task.inputs))[: settings.max_inputs]
+    shown = [call for check in tests if check.judgement is not None for call in check.calls]
+    soft_calls = [call for check in soft if check.judgement is not None for call in check.calls]
+    seeds = tuple(dict.fromkeys(shown)) or inputs[:10] or tuple(dict.fromkeys(soft_calls))[:10]
+    made = more_inputs(seeds, wanted=settings.more_inputs)
+    compared = tuple(dict.fromkeys([*inputs, *soft_calls, *made]))
+    asked = [call for check in (*tests, *soft) for call in check.calls]
+    return Questions(tuple(dict.fromkeys([*asked, *compared])), tests, soft, compared, notes)
+
+
+def _checks(sources: Sequence[str], entry_point: str) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+    found, notes = [], []
+    for source in sources:
+        try:
+            found.append(make_check(source, entry_point))
+        except VoteError as error:
+            notes.append(f"left out: {error}")
+    return tuple(found), tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that was found out about one program."""
+
+    observed: Observed
+    tests: tuple[Verdict, ...]
+    soft_tests: tuple[Verdict, ...]
+
+
+class Trials:
+    """A laboratory that runs candidates in a sandbox. Programs with the same text are run once."""
+
+    def __init__(self, task: VoteTask, settings: VoteSettings | None = None, sandbox: Sandbox | None = None) -> None:
+        self.task = task
+        self.settings = settings or VoteSettings()
+        self.sandbox = sandbox or shared_sandbox()
+        self.questions = make_questions(task, self.settings)
+        self._evidence: dict[str, Evidence] = {}
+        self._times: dict[tuple[str, ...], tuple[Timing, ...]] = {}
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of the candidates' own processes so far."""
+        return sum(one.observed.cpu_s for one in self._evidence.values())
+
+    def gate(self, candidates: Sequence[Candidate]) -> tuple[GateResult, ...]:
+        """Those with the most visible tests passed stay; what does not load is out."""
+        self._observe(candidates)
+        found = [self._evidence[one.source] for one in candidates]
+        passed = [tuple(verdict.passed for verdict in one.tests) for one in found]
+        best = max((sum(flags) for flags, one in zip(passed, found, strict=True) if one.observed.loads), default=0)
+        return tuple(
+            GateResult(
+                candidate.name, one.observed.loads, flags, one.observed.loads and sum(flags) == best, self._problem(one)
+            )
+            for candidate, one, flags in zip(candidates, found, passed, strict=True)
+        )
+
+    def compare(self, candidates: Sequence[Candidate]) -> Compared:
+        """Groups by what they give on the inputs, tests of unknown quality weighing in."""
+        self._observe(candidates)
+        calls = self.questions.compared
+        places = {call: index for index, call in enumerate(self.questions.calls)}
+        outputs = {
+            one.name: tuple(self._evidence[one.source].observed.outputs[places[call]] for call in calls)
+            for one in candidates
+        }
+        behaviours = {one.name: self._behaviour(one, outputs[one.name]) for one in candidates}
+        groups, supports = group_by_behaviour(behaviours)
+        return Compared(groups, supports, calls, outputs)
+
+    def measure(self, candidates: Sequence[Candidate]) -> tuple[Timing, ...]:
+        """Timings of the benchmark, or of inputs that every candidate answers; of each program text once."""
+        different = {one.source: one for one in candidates}
+        work = self._workload(list(different.values()))
+        if work is None:
+            return ()
+        key = (*work.calls, "", *different)
+        if key not in self._times:
+            lock = self.settings.lock or state_dir() / "measure.lock"
+            self._times[key] = time_candidates(
+                list(different.values()), work, self.sandbox, protocol=self.settings.protocol, lock=lock
+            )
+        times = dict(zip(different, self._times[key], strict=True))
+        return tuple(replace(times[one.source], candidate=one.name) for one in candidates)
+
+    def remarks(self) -> tuple[str, ...]:
+        """What the sandbox could not enforce, and tests that were left out."""
+        believed = [check.source for check in self.questions.tests if check.believes]
+        told = [f"decided in the candidate's own process: {source[:80]!r}" for source in believed]
+        return (*self.sandbox.missing, *self.questions.notes, *told)
+
+    def _observe(self, candidates: Sequence[Candidate]) -> None:
+        new = list(dict.fromkeys(one.source for one in candidates if one.source not in self._evidence))
+        task, asked = self.task, self.questions
+        seen = [
+            self.sandbox.observe(
+                source,
+                asked.calls,
+                entry_point=task.entry_point or "",
+                prelude=task.prelude,
+                limits=self.settings.limits,
+            )
+            for source in new
+        ]
+        checks = (*asked.tests, *asked.soft_tests)
+        places = {call: index for index, call in enumerate(asked.calls)}
+        cases = [(check, [one.outputs[places[call]] for call in check.calls]) for one in seen for check in checks]
+        verdicts = judge(cases, sandbox=self.sandbox, prelude=task.prelude)
+        for number, (source, one) in enumerate(zip(new, seen, strict=True)):
+            own = verdicts[number * len(checks) : (number + 1) * len(checks)]
+            self._evidence[source] = Evidence(one, own[: len(asked.tests)], own[len(asked.tests) :])
+
+    def _behaviour(self, candidate: Candidate, outputs: tuple[Output, ...]) -> Behaviour:
+        soft = self._evidence[candidate.source].soft_tests
+        credence = (sum(verdict.passed for verdict in soft) + 1) / (len(soft) + 1)
+        # A record says how often a voter was right; twice a half is the weight of one who has none.
+        weight = 2 * self.task.reliabilities.get(candidate.name, 0.5)
+        return Behaviour(outputs, credence, weight)
+
+    def _problem(self, one: Evidence) -> str:
+        if not one.observed.loads:
+            return one.observed.problem
+        for check, verdict in zip(self.questions.tests, one.tests, strict=True):
+            if not verdict.passed:
+                return f"fails {check.source[:120]!r}: {verdict.seen}"
+        return ""
+
+    def _workload(self, candidates: Sequence[Candidate]) -> Workload | None:
+        task = self.task
+        if task.benchmark:
+            return Workload(task.entry_point or "", (task.benchmark,), task.prelude, task.setup)
+        places = {call: index for index, call in enumerate(self.questions.calls)}
+        seen = [self._evidence[one.source].observed.outputs for one in candidates]
+        programs = {call for check in self.questions.tests for call in check.calls if check.judgement is None}
+        usable = [
+            call
+            for call in self.questions.calls
+            if call not in programs and all(outputs[places[call]].kind == "value" for outputs in seen)
+        ][: self.settings.timed_calls]
+        if not usable:
+            return None
+        keys = {
+            one.name: tuple(outputs[places[call]].key for call in usable)
+            for one, outputs in zip(candidates, seen, strict=True)
+        }
+        return Workload(task.entry_point or "", tuple(usable), task.prelude, task.setup, keys)

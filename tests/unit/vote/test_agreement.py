@@ -1,0 +1,64 @@
+"""Groups by behaviour and their support."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
+from ptx_prefect.vote.values import Output
+
+
+def answers(*keys: str, credence: float = 1.0) -> Behaviour:
+    outputs = tuple(Output("error", key[1:]) if key.startswith("!") else Output("value", key) for key in keys)
+    return Behaviour(outputs, credence)
+
+
+def test_the_behaviour_of_most_comes_first() -> None:
+    groups, supports = group_by_behaviour({"a": answers("1", "2"), "b": answers("1", "3"), "c": answers("1", "3")})
+
+    assert groups == (("b", "c"), ("a",))
+    assert supports[0] > supports[1] and abs(sum(supports) - 1) < 1e-9
+
+
+def test_partial_agreement_lends_support() -> None:
+    """Four answer differently, but one of them shares most answers with the others."""
+    field = {"lone": answers("9", "9", "9"), "x": answers("1", "2", "8"), "mid": answers("1", "2", "3")}
+    field["y"] = answers("7", "2", "3")
+    groups, _ = group_by_behaviour(field)
+
+    assert groups[0] == ("mid",)
+
+
+def test_the_same_error_is_no_agreement() -> None:
+    field = {"a": answers("!Key", "!Key", "1"), "b": answers("!Key", "!Key", "1"), "c": answers("4", "5", "6")}
+    groups, _ = group_by_behaviour({**field, "d": answers("4", "5", "7")})
+
+    assert groups[0][0] in {"c", "d"}
+
+
+def test_candidates_that_only_fail_or_give_none_come_last_without_support() -> None:
+    field = {"none": answers("None", "None"), "none2": answers("None", "!E"), "one": answers("1", "2")}
+    groups, supports = group_by_behaviour(field)
+
+    assert groups == (("one",), ("none",), ("none2",))
+    assert supports == (1.0, 0.0, 0.0)
+
+
+def test_tests_of_unknown_quality_decide_between_groups_of_one_size() -> None:
+    groups, _ = group_by_behaviour({"a": answers("1", credence=0.2), "b": answers("2", credence=0.9)})
+
+    assert groups[0] == ("b",)
+
+
+@given(st.lists(st.lists(st.sampled_from("12!"), min_size=3, max_size=3), min_size=1, max_size=8), st.randoms())
+def test_everybody_is_in_one_group_whatever_the_order(rows: list[list[str]], random: object) -> None:
+    field = {f"c{index}": answers(*row) for index, row in enumerate(rows)}
+    names = list(field)
+    random.shuffle(names)  # type: ignore[attr-defined]  # hypothesis' own Random
+    groups, supports = group_by_behaviour(field)
+    others, other_supports = group_by_behaviour({name: field[name] for name in names})
+
+    assert sorted(name for group in groups for name in group) == sorted(field)
+    assert {frozenset(group) for group in groups} == {frozenset(group) for group in others}
+    assert [round(one, 9) for one in supports] == [round(one, 9) for one in other_supports]

@@ -1,0 +1,138 @@
+"""Values cross the wall as trees and come back equal."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import IntEnum
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ptx_prefect.vote.inside.wire import Drained, Opaque, TooLargeError, decode, encode, key_of
+
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary()
+    | st.complex_numbers(allow_nan=False)
+)
+hashable = st.none() | st.integers() | st.text() | st.tuples(st.integers(), st.text())
+values = st.recursive(
+    plain,
+    lambda inner: (
+        st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(hashable, inner) | st.frozensets(hashable)
+    ),
+    max_leaves=20,
+)
+
+
+def there_and_back(value: object) -> object:
+    return decode(json.loads(json.dumps(encode(value))))
+
+
+@given(values)
+def test_builtin_values_come_back_equal_and_of_the_same_type(value: object) -> None:
+    back = there_and_back(value)
+
+    assert back == value and type(back) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Decimal("1.50"),
+        Fraction(1, 3),
+        date(2026, 1, 2),
+        timedelta(days=1, seconds=5),
+        deque([1, 2]),
+        range(2, 9, 3),
+        Counter("aab"),
+        OrderedDict(a=1),
+        defaultdict(int, b=2),
+        10**40,
+        -(2**60),
+        float("inf"),
+        {1, 2},
+        bytearray(b"x"),
+    ],
+)
+def test_values_of_the_standard_library_come_back_equal(value: object) -> None:
+    assert there_and_back(value) == value
+
+
+def test_subclasses_are_read_as_what_they_hold() -> None:
+    class Liar(list):  # type: ignore[type-arg]
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            return iter([42])
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    point = namedtuple("point", "x y")
+
+    assert there_and_back(Liar([1])) == [1]
+    assert there_and_back(point(1, 2)) == (1, 2)
+    assert there_and_back(IntEnum("Colour", "RED").RED) == 1  # type: ignore[attr-defined]
+
+
+def test_what_has_no_builtin_form_is_equal_to_nothing() -> None:
+    class Yes:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = object.__hash__
+
+    assert isinstance(there_and_back(Yes()), Opaque)
+    assert there_and_back(Yes()) != 1
+    assert isinstance(there_and_back(iter([1, 2])), Drained)
+    assert there_and_back(iter([1, 2])) != [1, 2]
+
+
+def test_endless_values_are_refused() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+    with pytest.raises(TooLargeError):
+        encode(endless)
+    with pytest.raises(TooLargeError):
+        encode(x for x in iter(int, 1))
+
+
+@pytest.mark.parametrize("forged", [["?"], [], ["i"], ["d", 5], ["s", ["l"]], ["T", "timedelta", "x"], [[]], {"a": 1}])
+def test_forged_trees_are_errors_not_crashes(forged: object) -> None:
+    try:
+        decode(forged)
+    except ValueError:
+        return
+    assert isinstance(forged, dict)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (2, 2.0, True),
+        (True, 1, True),
+        (0.1 + 0.2, 0.3, True),
+        ([1], (1,), False),
+        ({1, 2}, {2, 1}, True),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ("1", 1, False),
+        (None, 0, False),
+        (1.0, 1.001, False),
+        (1e-17, 0, True),
+        ([1, [2]], [1, 2], False),
+        (2**70, float(2**70), False),
+        ("a,b", ["a", "b"], False),
+    ],
+)
+def test_keys_agree_where_behaviour_counts_as_the_same(one: object, other: object, same: bool) -> None:
+    assert (key_of(encode(one)) == key_of(encode(other))) is same
