@@ -29,6 +29,9 @@ GRACE_S = 2.0
 ANSWER_S = 20.0
 """How much longer than allowed a supervisor may take before it is given up (seconds)."""
 
+MIN_DEADLINE_S = 0.1
+"""What is left to a child at least, when starting its spawner took all of its time (seconds)."""
+
 EndedBy = Literal["exit", "deadline", "silent", "memory", "cancelled", "trouble"]
 
 
@@ -85,7 +88,7 @@ def run_process(order: Order, *, beat: Callable[[str], None], spawner: Spawner |
     Raises:
         WorkerError: no supervisor can be started on this machine.
     """
-    began = time.monotonic()
+    called = time.monotonic()
     children_dir(order.state_dir)
     ours, theirs = socket.socketpair()
     marker = secrets.token_hex(16)
@@ -93,10 +96,12 @@ def run_process(order: Order, *, beat: Callable[[str], None], spawner: Spawner |
     with ours, _registered(live):
         with theirs:
             (spawner or shared_spawner()).adopt(theirs)
+        began = time.monotonic()
+        left_s = max(MIN_DEADLINE_S, order.deadline_s - (began - called))
         try:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                live.send(_message_of(order, marker))
-            last = _listen(ours, beat, until=began + order.deadline_s + order.grace_s + ANSWER_S)
+            if not live.begin({**_message_of(order, marker), "deadline_s": left_s}):
+                return Ended("cancelled", live.reason or "")
+            last = _listen(ours, beat, until=began + left_s + order.grace_s + ANSWER_S)
         except BaseException as error:
             live.cancel(f"interrupted by {type(error).__name__}")
             _listen(ours, lambda _: None, until=time.monotonic() + order.grace_s + ANSWER_S)
@@ -107,7 +112,7 @@ def run_process(order: Order, *, beat: Callable[[str], None], spawner: Spawner |
 
 
 def cancel_all(reason: str, *, section: str | None = None) -> int:
-    """End every child of this process now (or one section's); safe from any thread and from a signal handler's.
+    """End every child of this process now (or one section's); for any thread.
 
     Returns how many were told. Their :func:`run_process` returns with ``by="cancelled"``.
     """
@@ -124,16 +129,25 @@ class _Live:
 
     def __init__(self, section: str, connection: socket.socket) -> None:
         self.section = section
+        self.reason: str | None = None
         self._connection = connection
+        self._has_begun = False
         self._lock = threading.RLock()
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def begin(self, message: Mapping[str, Any]) -> bool:
+        """Send the order, unless the child is cancelled already. A supervisor that is gone is found when listening."""
         with self._lock:
-            send_frame(self._connection, message)
+            self._has_begun = self.reason is None
+            if self._has_begun:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    send_frame(self._connection, message)
+            return self._has_begun
 
     def cancel(self, reason: str) -> None:
-        with contextlib.suppress(OSError):
-            self.send({"cancel": reason})
+        with self._lock, contextlib.suppress(OSError):
+            if self.reason is None and self._has_begun:
+                send_frame(self._connection, {"cancel": reason})
+            self.reason = self.reason or reason
 
 
 _live: set[_Live] = set()

@@ -5,6 +5,7 @@ Reads ``/proc`` where there is one (a sample of a small tree takes well below a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -62,17 +63,21 @@ def descendants(pid: int) -> list[int]:
 
 
 def bearers(markers: Iterable[str], *, but: Iterable[int] = ()) -> dict[str, list[int]]:
-    """Processes of this user by the marker in their environment, wherever in the tree they are."""
+    """Processes by the marker they bear, wherever in the tree they are.
+
+    Two kinds of marks: an environment variable, which the kernel shows as it was when the program started; and the
+    beat file held open, for forks that started no program of their own.
+    """
     wanted = {f"{MARKER}={marker}".encode(): marker for marker in markers}
     found: dict[str, list[int]] = {}
     excluded = {os.getpid(), *but}
     for pid in psutil.pids() if wanted else ():
         if pid in excluded:
             continue
-        for entry in _environment(pid):
-            if entry in wanted:
-                found.setdefault(wanted[entry], []).append(pid)
-                break
+        marks = {wanted[entry] for entry in _environment(pid) if entry in wanted}
+        marks |= {marker for marker in _beat_files(pid) if f"{MARKER}={marker}".encode() in wanted}
+        for marker in marks:
+            found.setdefault(marker, []).append(pid)
     return found
 
 
@@ -159,6 +164,21 @@ def _environment(pid: int) -> list[bytes]:
         return [f"{key}={value}".encode() for key, value in psutil.Process(pid).environ().items()]
     except psutil.Error:
         return []
+
+
+def _beat_files(pid: int) -> list[str]:
+    """Markers by the beat files that a process holds open."""
+    found: list[str] = []
+    try:
+        descriptors = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208 - names only, of every process
+    except OSError:
+        return found
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH115 - as above
+            if ".beat" in target:
+                found.append(target.removesuffix(" (deleted)").rpartition("/")[2].removesuffix(".beat"))
+    return found
 
 
 def _text(path: str) -> str:

@@ -55,8 +55,13 @@ def children_dir(state_dir: Path) -> Path:
 def write_child(directory: Path, child: Child) -> None:
     """Enter a child, or enter it again with what is known by now; a reader never sees half an entry."""
     with tempfile.NamedTemporaryFile("w", dir=directory, prefix=".", delete=False, encoding="utf-8") as stream:
-        json.dump(asdict(child), stream)
-    Path(stream.name).replace(directory / f"{child.marker}.json")
+        try:
+            json.dump(asdict(child), stream)
+            stream.flush()
+            Path(stream.name).replace(directory / f"{child.marker}.json")
+        except OSError:
+            Path(stream.name).unlink(missing_ok=True)
+            raise
 
 
 def forget_child(directory: Path, marker: str) -> None:

@@ -49,8 +49,10 @@ def serve(control: socket.socket) -> Work:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle: it tells the supervisors.
     gc.collect()
     gc.freeze()  # A collection in a fork would copy every page that it looks at.
+    waiting = select.poll()  # select() would refuse descriptors above 1023, and ours has the number the run gave it.
+    waiting.register(control, select.POLLIN)
     while True:
-        if not select.select([control], [], [], PARENT_CHECK_S)[0]:
+        if not waiting.poll(PARENT_CHECK_S * 1000):
             if os.getppid() != parent:
                 os._exit(0)
             continue

@@ -139,6 +139,14 @@ class Spawner:
         self._control = self._process = None
 
 
+def _forget_shared() -> None:
+    """A fork of the run starts spawners of its own; the lock may have been held when it was forked."""
+    global _shared_lock
+    _shared.clear()
+    _shared_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_shared)
 _shared: dict[str, Spawner] = {}
 _shared_lock = threading.Lock()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import select
@@ -79,7 +80,7 @@ def _say_and_leave(connection: socket.socket, error: BaseException) -> NoReturn:
 
 
 class _Supervisor:
-    """State of one supervision; ``order`` is as :func:`ptx_prefect.workers.process.order_of` makes it."""
+    """State of one supervision; ``order`` is as :func:`ptx_prefect.workers.process.run_process` sends it."""
 
     def __init__(self, connection: socket.socket, order: Mapping[str, Any]) -> None:
         self.connection = connection
@@ -100,7 +101,7 @@ class _Supervisor:
         self.last_sign = self.last_told = self.began
         self.cpu_at_sign = 0.0
         self.seen_output = 0
-        self.seen_beat = 0.0
+        self.seen_beat = 0
 
     def start(self) -> Work | None:
         """Register, fork, register again with the work's number."""
@@ -115,9 +116,9 @@ class _Supervisor:
         if self.work_pid == 0:
             return _become_work(self, me)
         os.close(self._output_end)
-        write_child(
-            self.directory, replace(child, child=self.work_pid, child_started=process_tree.started(self.work_pid))
-        )
+        known = replace(child, child=self.work_pid, child_started=process_tree.started(self.work_pid))
+        with contextlib.suppress(OSError):  # A disk that is full by now: the first entry will do.
+            write_child(self.directory, known)
         for descriptor in (self.output, self.wakeup, self._wakeup_end):
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
@@ -191,6 +192,8 @@ class _Supervisor:
         self.log.close()
         for descriptor in (self.output, self._output_end, self.wakeup, self._wakeup_end):
             os.close(descriptor)
+        # Held open by every fork of the work: what it starts by exec is known by its environment instead.
+        os.open(self.beat_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def _below(self) -> list[int]:
         found = [pid for pid in process_tree.descendants(os.getpid()) if process_tree.started(pid) is not None]
@@ -259,7 +262,8 @@ class _Supervisor:
         if self.log.total != self.seen_output:
             self.seen_output, told = self.log.total, self.log.last_line()
         try:
-            modified = self.beat_file.stat().st_mtime_ns + self.beat_file.stat().st_size
+            stat = self.beat_file.stat()
+            modified = stat.st_mtime_ns + stat.st_size if stat.st_size else 0
         except OSError:
             modified = 0
         if modified != self.seen_beat:
@@ -269,8 +273,10 @@ class _Supervisor:
             self.last_sign, self.cpu_at_sign = now, self.last_cpu_s
         if told and now - self.last_told >= 1.0:
             self.last_told = now
-            with contextlib.suppress(OSError):
-                send_frame(self.connection, {"beat": told})
+            # A run that does not listen must not keep us from watching.
+            if select.select([], [self.connection], [], 0)[1]:
+                with contextlib.suppress(OSError):
+                    send_frame(self.connection, {"beat": told})
 
     def _finish(self, ended: str, reason: str) -> None:
         # Where the work is done, or nobody waits for it any more, what still runs gets a short notice.
@@ -287,7 +293,8 @@ class _Supervisor:
         reaped_mb = own.ru_maxrss / scale
         peak_mb = max(self.peak_mb, reaped_mb if reaped_mb > self.own_mb or not self.peak_mb else 0.0)
         if is_clean:
-            forget_child(self.directory, self.marker)
+            with contextlib.suppress(OSError):
+                forget_child(self.directory, self.marker)
         self.result.seek(0)
         end = {
             "ended": ended,
@@ -330,8 +337,9 @@ def _become_work(supervisor: _Supervisor, parent: int) -> Work | None:
             for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
             os.execvpe(order["argv"][0], order["argv"], order["env"])
-    except OSError as error:
-        result.write(f'{{"start": {error.errno}}}'.encode())
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in an argument or variable.
+        code = error.errno if isinstance(error, OSError) and error.errno else errno.EINVAL
+        result.write(f'{{"start": {code}}}'.encode())
         result.flush()
         os._exit(127)
     return Work(order["entry"], order["payload"], result)

@@ -30,30 +30,37 @@ from ptx_prefect.workers.known import worker_for
 from ptx_prefect.workers.protocol import Job
 
 place = Path(sys.argv[1])
+KINDS = {"command": ("command", {"argv": ["python3", "tree.py"]}), "callable": ("callable", {"target": "tree:main"})}
 
 def section(number):
-    config = {"argv": ["python3", "tree.py"]}
+    kind, config = KINDS[sys.argv[2]]
     job = Job(f"s{number}", "", config, place, place / f"{number}.log", place / "state", 300.0)
-    return worker_for("command").run(job, beat=lambda text: None)
+    return worker_for(kind).run(job, beat=lambda text: None)
 
 with ThreadPoolExecutor(3) as pool:
     list(pool.map(section, range(3)))
 """
 TREE = """\
 import os, signal, subprocess, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
 def note():
     with open("pids", "a") as stream:
         stream.write(f"{os.getpid()}\\n")
-note()
-if os.fork() == 0:
-    os.setsid()
+
+def main():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    note()
     if os.fork() == 0:
-        note()
-        time.sleep(600)
-    os._exit(0)
-subprocess.Popen(["sh", "-c", "echo $$ >> pids; sleep 600; echo never"])
-time.sleep(600)
+        os.setsid()
+        if os.fork() == 0:
+            note()
+            time.sleep(600)
+        os._exit(0)
+    subprocess.Popen(["sh", "-c", "echo $$ >> pids; sleep 600; echo never"])
+    time.sleep(600)
+
+if __name__ == "__main__":
+    main()
 """
 PIDS_A_TREE = 3
 
@@ -67,10 +74,10 @@ def place(tmp_path: Path) -> Iterator[Path]:
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.fixture
-def run(place: Path) -> Iterator[subprocess.Popen[bytes]]:
+@pytest.fixture(params=["command", "callable"])
+def run(request: pytest.FixtureRequest, place: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A run with three sections, each with a child, a grandchild and a daemon in a session of its own."""
-    process = subprocess.Popen([sys.executable, "run.py", str(place)], cwd=place, env=_environment())
+    process = subprocess.Popen([sys.executable, "run.py", str(place), request.param], cwd=place, env=_environment())
     _wait(lambda: len(_noted(place)) == 3 * PIDS_A_TREE)
     yield process
     process.kill()
