@@ -50,7 +50,8 @@ class TestTotals:
         return self.failed == 0 and self.errors == 0
 
     def __add__(self, other: TestTotals) -> TestTotals:
-        return TestTotals(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+        sums = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        return TestTotals(**{**sums, "seconds": round(sums["seconds"], 6)})
 
     def as_json(self) -> dict[str, float]:
         """Plain data, with the number of all tests."""
@@ -67,7 +68,7 @@ def totals_of(cases: Iterable[TestCase]) -> TestTotals:
     for case in cases:
         counts[_COLUMN[case.outcome]] += 1
         seconds += case.seconds
-    return TestTotals(**counts, seconds=seconds)
+    return TestTotals(**counts, seconds=round(seconds, 6))
 
 
 def read_cases(junit: Path) -> Iterator[TestCase]:
