@@ -83,7 +83,8 @@ class ChatWorker:
         output = config.get("output", "files")
         shows_files = has_files and output == "files"
         context = int(_number(config, "context_bytes"))
-        size = len(str(config.get("instructions") or FILES_INSTRUCTIONS)) + prompt_bytes(
+        default = FILES_INSTRUCTIONS if output == "files" else TEXT_INSTRUCTIONS
+        size = len(str(config.get("instructions") or default).encode()) + prompt_bytes(
             description, inputs, shows_files=shows_files, context_bytes=context
         )
         frame = 0 if output == "text" else FRAME_TOKENS + len(str(output)) // BYTES_PER_TOKEN

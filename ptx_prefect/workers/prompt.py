@@ -15,6 +15,8 @@ CONTEXT_BYTES = 60_000
 """Files are shown up to this size together; what does not fit is named."""
 INPUT_BYTES = 4_000
 """The most that is shown of one prerequisite's value."""
+HEADINGS_BYTES = 300
+"""Headings, and the list of paths that it may write."""
 PROMPT_VERSION = 1
 """Part of the cache key: raised when the wording below changes what comes back."""
 
@@ -52,7 +54,7 @@ def input_text(value: Any) -> str:
 def prompt_bytes(description: str, inputs: Mapping[str, Any], *, shows_files: bool, context_bytes: int) -> int:
     """The most bytes that :func:`task_text` can have, known before there is a workspace."""
     known = len(description.encode()) + sum(len(input_text(value).encode()) + 200 for value in inputs.values())
-    return known + 1000 + (context_bytes if shows_files else 0)
+    return known + HEADINGS_BYTES + (context_bytes if shows_files else 0)
 
 
 def _shown_files(job: Job, context_bytes: int) -> Iterator[str]:
