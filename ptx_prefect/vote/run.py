@@ -53,7 +53,7 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
     check_vote(candidates, task)
     if task.entry_point is None or laboratory is None:
         return _documented(*_by_words(candidates, task), task)
-    gate = laboratory.gate(candidates)
+    gate = _with_verdicts(laboratory.gate(candidates), task)
     kept = [candidate for candidate, result in zip(candidates, gate, strict=True) if result.kept]
     if not kept:
         out = tuple(candidate.name for candidate in candidates)
@@ -131,11 +131,25 @@ def by_speed(field: Sequence[Candidate], timings: Sequence[Timing], reliabilitie
     return Ranked(order, tied)
 
 
+def _with_verdicts(gate: Sequence[GateResult], task: VoteTask) -> tuple[GateResult, ...]:
+    """The gate with the test command as one more test."""
+    if not task.verdicts:
+        return tuple(gate)
+    rows = []
+    for row in gate:
+        verdict = task.verdicts[row.candidate]
+        problem = row.problem or ("" if verdict.passed else f"the test command failed: {verdict.said}")
+        rows.append(replace(row, passed=(*row.passed, verdict.passed), problem=problem))
+    best = max((sum(row.passed) for row in rows if row.loads), default=0)
+    return tuple(replace(row, kept=row.loads and sum(row.passed) == best) for row in rows)
+
+
 def _with_hybrid(
     trial: Trial, task: VoteTask, laboratory: Laboratory, gate: Sequence[GateResult]
 ) -> tuple[Trial, Entry | None]:
     """Let a synthesis compete. It wins only if it measures better than all: a tie goes to those that were there."""
-    if not task.hybrid or len(trial.field) < 2 or not trial.timings:
+    # A test command runs elsewhere, so a synthesis could not pass it.
+    if not task.hybrid or task.verdicts or len(trial.field) < 2 or not trial.timings:
         return trial, None
     entry = enter_hybrid(trial.field, trial.ranked.order[0], laboratory, gate)
     if entry.candidate is None or entry.gate is None:
@@ -178,7 +192,7 @@ def _decided(
     names = {candidate.name for candidate in candidates}
     winners = [name for name in order if name in names]
     share = len(winners) / len(candidates)
-    notes = list(trial.notes)
+    notes = [*task.notes, *trial.notes]
     if task.quorum is not None and share < task.quorum:
         notes.append(f"the quorum of {task.quorum:.0%} was not reached: {share:.0%} agree; decide by hand")
     if len(compared.supports) > 1 and compared.supports[0] == compared.supports[1]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from ptx_prefect.errors import VoteError
 from ptx_prefect.vote.criteria import check_criteria
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.values import Aggregation, Candidate, GateResult, Output, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a candidate passed a test that was run elsewhere, and what was said if not."""
+
+    passed: bool
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,8 @@ class VoteTask:
         quorum: the share of the candidates that must agree; a vote below it says so.
         hybrid: whether a synthesis of the best parts may enter.
         soft_tests: assert statements of unknown quality: evidence, never a gate.
+        verdicts: candidate to what a test command said of it, run elsewhere; counts as one more visible test.
+        notes: what the reader of the decision must know about how the task was read.
     """
 
     description: str = ""
@@ -35,8 +44,6 @@ class VoteTask:
     entry_point: str | None = None
     prelude: str = ""
     tests: tuple[str, ...] = ()
-    test_files: tuple[Path, ...] = ()
-    test_command: tuple[str, ...] | None = None
     inputs: tuple[str, ...] = ()
     setup: str = ""
     benchmark: str | None = None
@@ -46,6 +53,8 @@ class VoteTask:
     quorum: float | None = None
     hybrid: bool = True
     soft_tests: tuple[str, ...] = ()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +106,12 @@ def check_vote(candidates: Sequence[Candidate], task: VoteTask) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise VoteError(f"candidate names must be unique, found {twice!r} more than once")
-    strangers = sorted((set(task.given) | {one.candidate for one in task.judgements}) - set(names))
+    strangers = sorted((set(task.given) | set(task.verdicts) | {one.candidate for one in task.judgements}) - set(names))
     if strangers:
         raise VoteError(f"there are scores for {strangers!r}, who are no candidates; the candidates are {names!r}")
+    unjudged = sorted(set(names) - set(task.verdicts)) if task.verdicts else []
+    if unjudged:
+        raise VoteError(f"the test command was not run on {unjudged!r}; give a verdict for each candidate, or for none")
     scored = [key for key in task.criteria if all(key in task.given.get(name, {}) for name in names)]
     judged = {one.criterion for one in task.judgements}
     check_criteria(task.criteria, [*scored, *judged])

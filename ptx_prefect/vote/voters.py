@@ -13,7 +13,8 @@ from ptx_prefect.tree.changeset import Changeset
 from ptx_prefect.vote.criteria import check_criteria, known_criterion
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.presets import preset, program_in
-from ptx_prefect.vote.task import VoteTask
+from ptx_prefect.vote.pytest_files import FileTests, file_tests
+from ptx_prefect.vote.task import Verdict, VoteTask
 from ptx_prefect.vote.values import Candidate
 
 
@@ -61,10 +62,16 @@ def vote_task_of(
     workdir: Path,
     judgements: Sequence[Judgement] = (),
     reliabilities: Mapping[str, float] | None = None,
+    verdicts: Mapping[str, Verdict] | None = None,
 ) -> VoteTask:
-    """The task as one value. Weights and given scores may use any usual word for a criterion of the task."""
+    """The task as one value. Weights and given scores may use any usual word for a criterion of the task.
+
+    Raises:
+        VoteError: a test file cannot be read, or holds no test that can be used.
+    """
     main = spec.main_task
     criteria = main.evaluation_criteria
+    files = [_tests_in(workdir / path, main.entry_point or "") for path in main.test_files]
     return VoteTask(
         description=main.description,
         criteria=criteria,
@@ -72,9 +79,7 @@ def vote_task_of(
         aggregation=spec.aggregation,
         entry_point=main.entry_point,
         prelude=main.prelude,
-        tests=main.tests,
-        test_files=tuple(workdir / path for path in main.test_files),
-        test_command=main.test_command,
+        tests=(*main.tests, *(test for file in files for test in file.tests)),
         inputs=main.inputs,
         setup=main.setup,
         benchmark=main.benchmark,
@@ -83,6 +88,8 @@ def vote_task_of(
         reliabilities=reliabilities or {},
         quorum=spec.quorum,
         hybrid=spec.hybrid,
+        verdicts=verdicts or {},
+        notes=tuple(f"not used as a test: {reason}" for file in files for reason in file.left_out),
     )
 
 
@@ -156,6 +163,15 @@ def _as_asked(values: Mapping[str, float], criteria: Sequence[str]) -> dict[str,
     return found
 
 
+def _tests_in(path: Path, entry_point: str) -> FileTests:
+    found = file_tests(_text_of(path), entry_point=entry_point, path=path.name)
+    if not found.tests:
+        raise VoteError(
+            f"test file {str(path)!r} holds no test that can be used: {'; '.join(found.left_out) or 'none'}"
+        )
+    return found
+
+
 def _callable_problem(target: str) -> str | None:
     module, _, function = target.partition(":")
     if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
@@ -181,7 +197,7 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise VoteError(f"candidate {str(path)!r} cannot be read: {error}") from error
+        raise VoteError(f"{str(path)!r} cannot be read: {error}") from error
 
 
 def _program_of(changeset: Changeset, name: str, entry_point: str | None) -> str:

@@ -15,7 +15,7 @@ import pytest
 from ptx_prefect.errors import VoteError
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.run import hold_vote
-from ptx_prefect.vote.task import Compared, VoteTask
+from ptx_prefect.vote.task import Compared, Verdict, VoteTask
 from ptx_prefect.vote.values import Candidate, GateResult, Output, Timing
 
 
@@ -115,6 +115,15 @@ class TestCorrectnessFirst:
 
         assert decision.winner == "a"
         assert any("no candidate passes all" in note for note in decision.notes)
+
+    def test_a_test_command_is_one_more_test(self):
+        rows = {"a": program("x * 2", 1), "b": program("x + x", 9)}
+        decision = held(rows, verdicts={"a": Verdict(False, "2 failed"), "b": Verdict(True)})
+
+        assert (decision.winner, decision.gated_out) == ("b", ("a",))
+        assert decision.gate[0].problem == "the test command failed: 2 failed"
+        with pytest.raises(VoteError, match="was not run on"):
+            held(rows, verdicts={"a": Verdict(True)})
 
     def test_where_nothing_loads_there_is_no_winner(self):
         decision = held({"a": "def g(): pass\n", "b": "(("})

@@ -114,6 +114,19 @@ def test_a_callable_is_a_candidate_by_its_modules_source():
     assert candidate.source.endswith("f = normalised\n")
 
 
+def test_the_tests_of_pytest_files_join_the_assert_lines(tmp_path):
+    (tmp_path / "t.py").write_text(
+        "def test_a():\n    assert f(1) == 2\n\n\ndef test_b(tmp_path):\n    assert f(1) == 2\n"
+    )
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    task = vote_task_of(spec_of(main_task={"tests": ["assert f(0) == 0"], "test_files": ["t.py"]}), workdir=tmp_path)
+
+    assert task.tests == ("assert f(0) == 0", "def test_a():\n    assert f(1) == 2")
+    assert "tmp_path" in task.notes[0]
+    with pytest.raises(VoteError, match=r"empty\.py' holds no test"):
+        vote_task_of(spec_of(main_task={"test_files": ["empty.py"]}), workdir=tmp_path)
+
+
 class TestWritten:
     VOTER = Voter(name="v")
 

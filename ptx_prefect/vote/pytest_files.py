@@ -1,0 +1,165 @@
+"""pytest files as gate tests: each test function becomes one check that the laboratory can cut in two and judge.
+
+Taken: plain functions and methods named ``test...``, and literal ``parametrize`` cases, each a test of its own. Left
+out and named: tests that need fixtures, and classes with their own set-up; pytest itself does not run, since a
+candidate in its process could report whatever it likes.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ptx_prefect.errors import VoteError
+
+_SETUP_NAMES = ("setup_method", "setup_class", "setUp", "setUpClass", "__init__")
+
+
+@dataclass(frozen=True, slots=True)
+class FileTests:
+    """The tests of one file as programs of statements, and what was left out, with the reason."""
+
+    tests: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    tests: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+def file_tests(text: str, *, entry_point: str, path: str = "the test file") -> FileTests:
+    """The tests that a pytest file holds for the entry point.
+
+    Imports of the entry point are dropped: it stands in the namespace already. All other statements of the file come
+    with every test.
+
+    Raises:
+        VoteError: the file is not Python.
+    """
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise VoteError(f"{path!r} is no Python ({error}); give pytest files") from None
+    shared = [kept for node in body if (kept := _without_entry(node, entry_point)) and not _is_test(kept)]
+    found = _Found()
+    for node in body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
+            _add(found, node, shared, node.name)
+        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            _add_class(found, node, shared)
+        elif isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test"):
+            found.left_out.append(f"{node.name}: is asynchronous")
+    return FileTests(tuple(found.tests), tuple(f"{path}: {reason}" for reason in found.left_out))
+
+
+def _add_class(found: _Found, node: ast.ClassDef, shared: Sequence[ast.stmt]) -> None:
+    names = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+    if node.bases or names & set(_SETUP_NAMES):
+        found.left_out.append(f"{node.name}: has a base class or a set-up of its own")
+        return
+    for method in node.body:
+        if isinstance(method, ast.FunctionDef) and method.name.startswith("test"):
+            plain = copy.deepcopy(method)
+            receiver = plain.args.args.pop(0).arg if plain.args.args else ""
+            uses = {one.id for one in ast.walk(plain) if isinstance(one, ast.Name)}
+            if receiver in uses:
+                found.left_out.append(f"{node.name}.{method.name}: uses its class")
+            else:
+                _add(found, plain, shared, f"{node.name}.{method.name}")
+
+
+def _add(found: _Found, node: ast.FunctionDef, shared: Sequence[ast.stmt], name: str) -> None:
+    cases: list[dict[str, ast.expr]] = [{}]
+    for decorator in node.decorator_list:
+        more = _parameters(decorator)
+        if more is None:
+            found.left_out.append(f"{name}: is decorated with {ast.unparse(decorator)[:60]}")
+            return
+        cases = [{**old, **new} for old in cases for new in more]
+    wanted = {one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+    wanted -= set(_defaulted(node))
+    if any(not wanted <= set(case) for case in cases):
+        found.left_out.append(f"{name}: needs fixtures {sorted(wanted - set(cases[0]))!r}")
+        return
+    for case in cases:
+        found.tests.append(ast.unparse(ast.fix_missing_locations(ast.Module([*shared, _plain(node, case)], []))))
+
+
+def _plain(node: ast.FunctionDef, case: dict[str, ast.expr]) -> ast.FunctionDef:
+    """The test without decorators and parameters; the case's values are assigned first."""
+    plain = copy.deepcopy(node)
+    plain.decorator_list = []
+    kept = _defaulted(plain)
+    assigned: list[ast.stmt] = [
+        ast.Assign([ast.Name(name, ast.Store())], value) for name, value in (kept | case).items()
+    ]
+    plain.body = [*assigned, *plain.body]
+    plain.args = ast.arguments([], [], None, [], [], None, [])
+    return plain
+
+
+def _defaulted(node: ast.FunctionDef) -> dict[str, ast.expr]:
+    positional = [*node.args.posonlyargs, *node.args.args]
+    pairs = zip(reversed(positional), reversed(node.args.defaults), strict=False)
+    return {argument.arg: value for argument, value in pairs}
+
+
+def _parameters(decorator: ast.expr) -> list[dict[str, ast.expr]] | None:
+    """The cases of a ``parametrize`` mark with written-out values; None for anything else."""
+    if not (isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute)):
+        return None
+    if decorator.func.attr != "parametrize" or len(decorator.args) < 2:
+        return None
+    names = _names(decorator.args[0])
+    values = decorator.args[1]
+    if names is None or not isinstance(values, (ast.List, ast.Tuple)):
+        return None
+    cases = []
+    for value in values.elts:
+        row = _row(value, len(names))
+        if row is None:
+            return None
+        cases.append(dict(zip(names, row, strict=True)))
+    return cases
+
+
+def _names(node: ast.expr) -> list[str] | None:
+    try:
+        found = ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return None
+    if isinstance(found, str):
+        return [name.strip() for name in found.split(",") if name.strip()]
+    return [str(name) for name in found] if isinstance(found, (list, tuple)) else None
+
+
+def _row(value: ast.expr, count: int) -> list[ast.expr] | None:
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "param":
+        if any(keyword.arg == "marks" for keyword in value.keywords):
+            return None
+        return list(value.args) if len(value.args) == count else None
+    if count == 1:
+        return [value]
+    return list(value.elts) if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == count else None
+
+
+def _is_test(node: ast.stmt) -> bool:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return node.name.startswith("test")
+    return isinstance(node, ast.ClassDef) and node.name.startswith("Test")
+
+
+def _without_entry(node: ast.stmt, entry_point: str) -> ast.stmt | None:
+    """The statement without the import of the entry point; None if nothing is left."""
+    if isinstance(node, ast.ImportFrom) and any(alias.name == entry_point for alias in node.names):
+        names = list(_others(node, entry_point))
+        return ast.ImportFrom(node.module, names, node.level) if names else None
+    return node
+
+
+def _others(node: ast.ImportFrom, entry_point: str) -> Iterator[ast.alias]:
+    return (alias for alias in node.names if alias.name != entry_point)
