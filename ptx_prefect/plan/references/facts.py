@@ -2,7 +2,8 @@
 
 Chains are dotted names as written, in one of four encodings: ``a.b`` starts at a name of this module;
 ``@pkg.mod:a.b`` in another module; ``#C.f:a`` at a definition of this file; ``^C:a`` at the bases of class C.
-``A()`` inside a chain means "what calling A gives": an instance where A is a class.
+``A()`` inside a chain means "what calling A gives": an instance where A is a class; ``A(!)`` the same, called
+elsewhere.
 """
 
 from __future__ import annotations

@@ -23,6 +23,9 @@ class Target(NamedTuple):
 _OUTSIDE = Target(OUTSIDE)
 Found = tuple[tuple[Target, ...], frozenset[str]]
 _NOTHING: Found = ((), frozenset())
+Followed = tuple[Found, tuple[tuple[str, Target], ...], bool]
+_CALLED_HERE = "()"
+"""As against "(!)", a call that made the value of a local name on another line."""
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ class Resolver:
         self._names: dict[tuple[str, str], Found] = {}
         self._members: dict[tuple[str, str, str], Found] = {}
         self._values: dict[tuple[Target, str], Found] = {}
-        self._chains: dict[tuple[str, str], tuple[Found, tuple[Target, ...], bool]] = {}
+        self._chains: dict[tuple[str, str], Followed] = {}
 
     def resolve_file(self, facts: FileFacts) -> Resolved:
         """The edges of one file, what cannot be resolved in it, and every name whose meaning this rests on."""
@@ -61,8 +64,8 @@ class Resolver:
             found, passed, complete = self._chain(facts.module, chain)
             targets, keys = found
             result.consulted |= keys
-            for target in passed:
-                _add(result.edges, (owner, NAME, f"{target.module}:{target.qualname}"), lines)
+            for use, target in passed:
+                _add(result.edges, (owner, use, f"{target.module}:{target.qualname}"), lines)
             for target in targets:
                 if target.kind == INSTANCE:
                     continue
@@ -194,8 +197,8 @@ class Resolver:
                     outside |= bool(found)
         return ((_OUTSIDE,) if outside else ()), frozenset(keys)
 
-    def _chain(self, module: str, chain: str) -> tuple[Found, tuple[Target, ...], bool]:
-        """(targets and keys, variables passed on the way, whether the whole chain was followed)."""
+    def _chain(self, module: str, chain: str) -> Followed:
+        """(targets and keys, what is passed on the way with the kind of use, whether the whole chain was followed)."""
         key = (module, chain)
         if key in self._chains:
             return self._chains[key]
@@ -203,21 +206,28 @@ class Resolver:
         result = self._chains[key] = self._follow(module, chain)
         return result
 
-    def _follow(self, module: str, chain: str) -> tuple[Found, tuple[Target, ...], bool]:
-        (targets, first), rest = self._start(module, chain)
+    def _follow(self, module: str, chain: str) -> Followed:
+        (targets, first), steps = self._start(module, chain)
         keys = set(first)
-        passed: list[Target] = []
-        for part in rest:
+        passed: list[tuple[str, Target]] = []
+        for step in steps:
             if any(target.kind == OUTSIDE for target in targets):
                 inside = tuple(target for target in targets if target.kind != OUTSIDE)
                 if not inside:
                     return ((_OUTSIDE,), frozenset(keys)), tuple(passed), True
                 targets = inside
+            if step[0] == "(":
+                if step == _CALLED_HERE:
+                    passed += [(CALL, target) for target in targets if target.kind in (FUNCTION, CLASS, VARIABLE)]
+                targets = tuple(instance for target in targets for instance in self._call(target))
+                if not targets:
+                    return ((), frozenset(keys)), tuple(passed), False
+                continue
             found: list[Target] = []
             for target in targets:
-                if target.kind == VARIABLE and target.qualname:
-                    passed.append(target)
-                more, consulted = self._step(target, part)
+                if target.kind in (VARIABLE, CLASS):
+                    passed.append((NAME, target))
+                more, consulted = self._step(target, step)
                 keys |= consulted
                 found += more
             if not found:
@@ -235,34 +245,28 @@ class Resolver:
         return (_best([*targets, *extra]), frozenset(keys)), tuple(passed), True
 
     def _start(self, module: str, chain: str) -> tuple[Found, list[str]]:
+        """What the chain starts from, and the names and calls that follow."""
         sign = chain[0]
         if sign not in "@#^":
-            parts = chain.split(".")
-            return self._called(self.look_up(module, _bare(parts[0])), parts[0]), parts[1:]
+            steps = _steps(chain)
+            return self.look_up(module, steps[0]), steps[1:]
         base, _, written = chain[1:].partition(":")
-        parts = written.split(".") if written else []
+        steps = _steps(written) if written else []
         if sign == "@":
             if not self.is_inside(base):
-                return ((_OUTSIDE,), frozenset((f"{base}:",))), parts
-            if not parts:
-                return ((Target(MODULE, base),), frozenset()), parts
-            return self._called(self.look_up(base, _bare(parts[0])), parts[0]), parts[1:]
-        qualname = _bare(base)
+                return ((_OUTSIDE,), frozenset((f"{base}:",))), steps
+            if not steps:
+                return ((Target(MODULE, base),), frozenset()), steps
+            return self.look_up(base, steps[0]), steps[1:]
+        qualname = base.partition("(")[0]
         is_class = qualname in self._interfaces[module][1]
         if sign == "#":
             kind = (INSTANCE if base != qualname else CLASS) if is_class else FUNCTION
             if kind == FUNCTION and base != qualname:
-                return _NOTHING, parts
-            return ((Target(kind, module, qualname),), frozenset()), parts
-        target = Target(CLASS, module, qualname)
+                return _NOTHING, steps
+            return ((Target(kind, module, qualname),), frozenset()), steps
         bases = self._interfaces[module][1].get(qualname, ((), {}))[0]
-        found = self._inherited(target, bases, _bare(parts[0])) if parts else _NOTHING
-        return self._called(found, parts[0] if parts else ""), parts[1:]
-
-    def _called(self, found: Found, part: str) -> Found:
-        if not part.endswith(")"):
-            return found
-        return tuple(instance for target in found[0] for instance in self._call(target)), found[1]
+        return self._inherited(Target(CLASS, module, qualname), bases, steps[0]) if steps else _NOTHING, steps[1:]
 
     def _call(self, target: Target) -> tuple[Target, ...]:
         if target.kind == CLASS:
@@ -274,20 +278,16 @@ class Resolver:
             return tuple(i for value in values if complete and value.kind == CLASS for i in self._call(value))
         return ()
 
-    def _step(self, target: Target, part: str) -> Found:
-        name = _bare(part)
+    def _step(self, target: Target, name: str) -> Found:
         if target.kind == MODULE:
-            found = self.look_up(target.module, name)
-        elif target.kind in (CLASS, INSTANCE):
+            return self.look_up(target.module, name)
+        if target.kind in (CLASS, INSTANCE):
             if name == "__class__" and target.kind == INSTANCE:
-                found = (Target(CLASS, target.module, target.qualname),), frozenset[str]()
-            else:
-                found = self._member(target, name)
-        elif target.kind == VARIABLE and target.value:
-            return self._through_value(target, part)
-        else:
-            return _NOTHING
-        return self._called(found, part)
+                return (Target(CLASS, target.module, target.qualname),), frozenset()
+            return self._member(target, name)
+        if target.kind == VARIABLE and target.value:
+            return self._through_value(target, name)
+        return _NOTHING
 
     def _through_value(self, target: Target, part: str) -> Found:
         key = (target, part)
@@ -321,8 +321,8 @@ def _best(targets: list[Target]) -> tuple[Target, ...]:
     return tuple(t for t in unique if t.kind != VARIABLE or t.value or (t.module, t.qualname) not in valued)
 
 
-def _bare(part: str) -> str:
-    return part[:-2] if part.endswith("()") else part
+def _steps(chain: str) -> list[str]:
+    return chain.replace("(", ".(").split(".") if "(" in chain else chain.split(".")
 
 
 def _dots(name: str) -> list[int]:
@@ -330,6 +330,7 @@ def _dots(name: str) -> list[int]:
 
 
 def _readable(chain: str) -> str:
+    chain = chain.replace("(!)", "()")
     if chain[0] == "#":
         return chain[1:].replace(":", ".", 1)
     if chain[0] == "^":

@@ -139,60 +139,58 @@ class _Scanner:
         for at, chains, decorator in pending:
             decorators += chains
             self._uses(decorator, at, DECORATOR, owner, outer)
-        arguments, after = arguments_of(header)
+        arguments, after, down = arguments_of(header)
         if is_class:
             self._bases(arguments, owner, outer, line, scope)
         else:
-            self._parameters(arguments, after, line, scope, outer, decorators)
+            self._parameters(arguments, line, scope, outer, decorators)
+            self._uses(after, line + down, PLAIN, owner, outer)
         self._note_pytest(name, owner, arguments, decorators, pending)
         if body:
             self._statement(body, line, line, indent + 1)
 
-    def _bases(self, arguments: list[tuple[str, str]], owner: int, outer: Scope, line: int, scope: Scope) -> None:
+    def _bases(self, arguments: list[tuple[str, str, int]], owner: int, outer: Scope, line: int, scope: Scope) -> None:
         bases = []
-        for name, rest in arguments:
+        for name, rest, down in arguments:
             if rest.startswith("=") and not rest.startswith("=="):
-                self._uses(rest, line, PLAIN, owner, outer)
+                self._uses(rest, line + down, PLAIN, owner, outer)
                 continue
             chain = (name + rest).split("[", 1)[0].strip()
             if _FULL_CHAIN.fullmatch(chain):
                 bases.append(chain)
-                self._uses(chain, line + 0, BASE, owner, outer)
-                self._uses(rest[rest.find("[") :] if "[" in rest else "", line, PLAIN, owner, outer)
+                self._uses(chain, line + down, BASE, owner, outer)
+                self._uses(rest[rest.find("[") :] if "[" in rest else "", line + down, PLAIN, owner, outer)
             else:
-                self._uses(name + rest, line, PLAIN, owner, outer)
+                self._uses(name + rest, line + down, PLAIN, owner, outer)
         self.scopes.set_bases(scope, bases, outer)
 
     def _parameters(
-        self, arguments: list[tuple[str, str]], after: str, line: int, scope: Scope, outer: Scope, decorators: list[str]
+        self, arguments: list[tuple[str, str, int]], line: int, scope: Scope, outer: Scope, decorators: list[str]
     ) -> None:
-        at = line
-        for index, (name, rest) in enumerate(arguments):
+        for index, (name, rest, down) in enumerate(arguments):
             value = None
             if rest:
                 if rest[0] == ":":
                     value = _instance_of(rest[1:].split("=", 1)[0])
-                self._uses(rest, at, PLAIN, scope.owner, outer)
-                at += rest.count("\n")
+                self._uses(rest, line + down, PLAIN, scope.owner, outer)
             if index == 0 and outer.kind == CLASS and "staticmethod" not in decorators:
                 on_class = "classmethod" in decorators or scope.name in ("__new__", "__init_subclass__")
                 value = f"#{outer.qualname}:" if on_class else f"#{outer.qualname}():"
                 scope.receiver = name
             if name:
                 scope.bound[name] = (value, outer) if value else None
-        self._uses(after, at, PLAIN, scope.owner, outer)
 
     def _note_pytest(
         self,
         name: str,
         owner: int,
-        arguments: list[tuple[str, str]],
+        arguments: list[tuple[str, str, int]],
         decorators: list[str],
         pending: list[tuple[int, list[str], str]],
     ) -> None:
         if not self.is_test:
             return
-        names = [argument for argument, _ in arguments if argument]
+        names = [argument for argument, _, _ in arguments if argument]
         notes = self.facts.pytest
         for decorator, (line, _, text) in zip(decorators, pending, strict=True):
             if decorator.split(".")[-1] in ("fixture", "yield_fixture"):
@@ -293,9 +291,17 @@ class _Scanner:
                 if dot:
                     self.facts.unknown.setdefault((owner, chain), []).extend(lines)
             elif found:
+                if "(" in found and found != head:
+                    found = _made_elsewhere(found, called=head[-1] == ")")
                 joined = join(found, rest)
-                if joined and not joined.endswith(("()", "():")):
+                if joined and not joined.endswith((")", "):")):
                     uses.setdefault((owner, kind, joined), []).extend(lines)
+
+
+def _made_elsewhere(chain: str, *, called: bool) -> str:
+    """A local name's value, with its calls marked as made where the name was bound and not where it is used."""
+    last = len(chain) - 2 if called and chain.endswith("()") else len(chain)
+    return re.sub(r"\(\)(?!:)", "(!)", chain[:last]) + chain[last:]
 
 
 def _value_of(right: str) -> str | None:

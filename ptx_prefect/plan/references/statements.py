@@ -84,12 +84,13 @@ def flatten(text: str) -> str:
         text = shorter
 
 
-def arguments_of(header: str) -> tuple[list[tuple[str, str]], str]:
-    """The comma-separated parts between the first bracket and its partner, as (name or "", rest) pairs, and what
-    follows: for ``def f(a, *b: T = c) -> R:`` that is ``a``, ``b`` with ``T = c``, and ``-> R:``."""
+def arguments_of(header: str) -> tuple[list[tuple[str, str, int]], str, int]:
+    """The comma-separated parts between the first bracket and its partner, as (name or "", rest, lines down) each, and
+    what follows with its lines down: for ``def f(a, *b: T = c) -> R:`` that is ``a``, ``b`` with ``: T = c``, ``-> R``.
+    """
     start = header.find("(")
     if start < 0:
-        return [], header
+        return [], header, 0
     depth, begin, parts = 0, start + 1, []
     for match in re.finditer(r"[()\[\]{},]", header[start:]):
         char, at = match.group(), start + match.start()
@@ -98,19 +99,26 @@ def arguments_of(header: str) -> tuple[list[tuple[str, str]], str]:
         elif char in ")]}":
             depth -= 1
             if depth == 0:
-                parts.append(header[begin:at])
-                return [_argument(part) for part in parts if part.strip()], header[at + 1 :]
+                parts.append((begin, at))
+                after = header[at + 1 :]
+                return _arguments(header, parts), after, header.count("\n", 0, at)
         elif depth == 1:
-            parts.append(header[begin:at])
+            parts.append((begin, at))
             begin = at + 1
-    return [_argument(part) for part in parts if part.strip()], ""
+    return _arguments(header, parts), "", 0
 
 
-def _argument(part: str) -> tuple[str, str]:
-    match = re.match(r"\s*\*{0,2}\s*([^\W\d]\w*)\s*", part)
-    if match is None:
-        return "", part
-    return match.group(1), part[match.end() :]
+def _arguments(header: str, parts: list[tuple[int, int]]) -> list[tuple[str, str, int]]:
+    found = []
+    for begin, end in parts:
+        part = header[begin:end]
+        if not part.strip():
+            continue
+        match = re.match(r"\s*\*{0,2}\s*([^\W\d]\w*)\s*", part)
+        taken = match.end() if match else 0
+        lines = header.count("\n", 0, begin + taken) if "\n" in header else 0
+        found.append((match.group(1) if match else "", part[taken:], lines))
+    return found
 
 
 def targets_of(text: str) -> tuple[list[str], str, str]:
