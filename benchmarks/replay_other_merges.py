@@ -30,6 +30,12 @@ Case = tuple[str, str, str, bytes, bytes, bytes, bytes]
 
 _JAVASCRIPT = {".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs"}
 _K = 5
+_PATTERNS: dict[str | None, tuple[str, ...]] = {
+    "manifests": ("*package.json", "*pyproject.toml", "*requirements*"),
+    "documents": ("*.md", "*.rst", "*.markdown"),
+    "javascript": tuple(f"*{suffix}" for suffix in sorted(_JAVASCRIPT)),
+}
+_PATTERNS[None] = tuple(pattern for patterns in list(_PATTERNS.values()) for pattern in patterns)
 
 
 def kind_of(path: str) -> str | None:
@@ -57,10 +63,13 @@ class Repository:
         done = subprocess.run([*self._command, *args], capture_output=True, check=False)
         return done.stdout.decode("utf-8", "replace")
 
-    def merges(self) -> Iterator[list[str]]:
-        """Commit and its two parents, newest first."""
-        for line in self._git("rev-list", "--all", "--min-parents=2", "--max-parents=2", "--parents").splitlines():
-            yield line.split()
+    def merges(self, patterns: tuple[str, ...]) -> Iterator[list[str]]:
+        """Commit and its two parents, newest first, where a file of these patterns differs from both."""
+        arguments = ["--all", "--min-parents=2", "--max-parents=2"]
+        touched = set(self._git("rev-list", *arguments, "--full-history", "--", *patterns).split())
+        for line in self._git("rev-list", *arguments, "--parents").splitlines():
+            if line.split()[0] in touched:
+                yield line.split()
 
     def blob(self, name: str) -> bytes | None:
         """The content of an object, None where the snapshot lacks it."""
@@ -101,7 +110,7 @@ class Repository:
 
 def is_equal(merged: bytes, human: bytes, path: str) -> bool:
     """The same lines but for blank ones, in the same order or as additions in another; or the same tokens."""
-    ours, theirs = ([line.strip() for line in content.split(b"\n") if line.strip()] for content in (merged, human))
+    ours, theirs = ([line.strip().rstrip(b",") for line in one.split(b"\n") if line.strip()] for one in (merged, human))
     if ours == theirs or sorted(ours) == sorted(theirs):
         return True
     texts = [content.decode("utf-8", "replace") for content in (merged, human)]
@@ -141,7 +150,7 @@ class Replay:
         repository = Repository(folder)
         seen: collections.Counter[str] = collections.Counter()
         known: set[frozenset[object]] = set()
-        for commit, first, second in repository.merges():
+        for commit, first, second in repository.merges(_PATTERNS[self._wanted]):
             if self._wanted and seen[f"{self._wanted} conflicted"] >= self._limit:
                 return
             for kind, _, path, base, ours, theirs, human in repository.cases(commit, first, second, self._wanted):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ptx_prefect.merge.javascript.imports import merge_imports, merge_specifiers
-from ptx_prefect.merge.javascript.syntax import Item, items_of, members_of, tokens_of
+from ptx_prefect.merge.javascript.syntax import Item, elements_of, items_of, members_of, tokens_of
 from ptx_prefect.merge.lines import Chunk, Clash, Kept, join, split
 from ptx_prefect.merge.result import ConflictClass, Resolution
 from ptx_prefect.merge.weave import weave
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tree_sitter import Language
 
 _INSIDE_BRACES = re.compile(r"(?:\bimport\b|\bexport\b|\bconst\b)(?:\s+type)?\s*(?:[\w$]+\s*,\s*)?\{[^{}();=]*\Z")
-_SLIDES = 4
+_TEST_FILE = re.compile(r"(?:^|/)(?:tests?|__tests__|spec)/|[.-](?:test|spec)\.[cm]?[jt]sx?$")
+_SLIDES = 8
 _DRAFT_LINES = 4
 
 Reader = Callable[[str, "Language"], tuple[Item, ...] | None]
@@ -56,13 +57,13 @@ class Solver:
 
     def _solve_one(self, before: Sequence[str], clash: Clash, after: Sequence[str]) -> tuple[str, int, int] | None:
         """The lines, and how many lines before and after the clash they replace."""
-        for attempt in (self._formatting, self._specifiers, self._statements, self._members):
+        for attempt in (self._formatting, self._specifiers, self._statements, self._members, self._elements):
             lines = attempt(before, clash)
             if lines is not None:
                 return lines, 0, 0
         for count in range(1, _SLIDES + 1):
             for slid in _slid(before, clash, after, count):
-                for attempt in (self._statements, self._members):
+                for attempt in (self._statements, self._members, self._elements):
                     lines = attempt(before, slid.clash)
                     if lines is not None:
                         return slid.prefix + lines + slid.suffix, slid.taken_before, slid.taken_after
@@ -90,6 +91,12 @@ class Solver:
 
     def _members(self, before: Sequence[str], clash: Clash) -> str | None:
         return self._by_items(clash, members_of)
+
+    def _elements(self, before: Sequence[str], clash: Clash) -> str | None:
+        """New cases in the table of a test: their order has no meaning, unlike that of other arrays."""
+        if clash.base or not _TEST_FILE.search(self._path):
+            return None
+        return self._by_items(clash, elements_of)
 
     def _by_items(self, clash: Clash, read: Reader) -> str | None:
         sides = [read(join(lines), self._language) for lines in (clash.base, clash.ours, clash.theirs)]
@@ -186,9 +193,9 @@ def _same(item: Item, other: Item) -> bool:
 
 
 def _are_independent(first: Sequence[Item], second: Sequence[Item]) -> bool:
-    """Only definitions and tests, of different names, and not two drafts of one thing."""
+    """Of one side only definitions, imports and tests, of other names, and not drafts of what the other has."""
     both = [*first, *second]
-    if any(item.kind not in ("definition", "test", "import") for item in both):
+    if all(any(item.kind == "statement" for item in side) for side in (first, second)):
         return False
     names = [name for item in both for name in (item.names or (item.key,))]
     shared = {item.body for item in first} & {item.body for item in second}

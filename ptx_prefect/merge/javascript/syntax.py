@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ _DEFINITIONS = {
 }
 _VARIABLES = {"lexical_declaration", "variable_declaration"}
 _MEMBERS = {"method_definition", "field_definition", "public_field_definition", "property_signature", "pair"}
-_INERT = {
-    *("function_expression", "function", "arrow_function", "class", "generator_function"),
-    *("string", "number", "regex", "true", "false", "null", "undefined", "object", "array", "template_string"),
+_FUNCTIONS = {"function_expression", "function", "arrow_function", "class", "generator_function"}
+_EFFECTS = {
+    *("call_expression", "new_expression", "await_expression", "yield_expression", "update_expression"),
+    *("assignment_expression", "augmented_assignment_expression"),
 }
 _TESTS = {"it", "test", "describe", "context", "suite", "specify"}
 _SCOPES = {"program", "statement_block", "class_body", "interface_body", "object"}
@@ -105,6 +106,24 @@ def members_of(text: str, language: Language) -> tuple[Item, ...] | None:
     return _items(source.encode(), list(body.children[1:-1]), start=len(prefix), end=len(source.encode()) - 2)
 
 
+def elements_of(text: str, language: Language) -> tuple[Item, ...] | None:
+    """The same for elements of an array, objects and strings, each with its comma; keyed by their text."""
+    prefix = "x = [\n"
+    source = f"{prefix}{text}]\n"
+    root = parse(source, language)
+    if root.has_error or len(root.children) != 1 or root.children[0].type != "expression_statement":
+        return None
+    array = root.children[0].children[0].child_by_field_name("right")
+    if array is None or array.type != "array" or array.end_byte < len(source.encode()) - 1:
+        return None
+    if any(one.type not in ("object", "string", "template_string", "comment") for one in array.named_children):
+        return None
+    items = _items(source.encode(), list(array.children[1:-1]), start=len(prefix), end=len(source.encode()) - 2)
+    if items is None or any(item.body and not item.body.rstrip().endswith(",") for item in items):
+        return None
+    return tuple(replace(item, kind="test", names=()) for item in items)
+
+
 def source_of(text: str, language: Language) -> Source:
     """Everything that the guards compare."""
     root = parse(text, language)
@@ -123,9 +142,15 @@ def source_of(text: str, language: Language) -> Source:
 
 
 def tokens_of(text: str, language: Language) -> tuple[str, ...]:
-    """The text's tokens, without white space."""
-    leaves = (node for node in _walk(parse(text, language)) if not node.children)
-    return tuple(_text(node) for node in sorted(leaves, key=lambda node: node.start_byte))
+    """The text's tokens without what a formatter decides: white space, the kind of quotes, commas before a bracket."""
+    leaves = sorted((node for node in _walk(parse(text, language)) if not node.children), key=lambda n: n.start_byte)
+    tokens: list[str] = []
+    for node in leaves:
+        token = _text(node)
+        if token in (")", "]", "}") and len(tokens) > 1 and tokens[-1] == "," and tokens[-2] not in ("[", ","):
+            tokens.pop()
+        tokens.append('"' if token == "'" and node.parent is not None and node.parent.type == "string" else token)
+    return tuple(tokens)
 
 
 def definition_at(text: str, line: int, language: Language) -> str | None:
@@ -227,8 +252,20 @@ def _is_inert(node: Node) -> bool:
         return right is not None and right.type in ("function_expression", "arrow_function", "class")
     if node.type in _VARIABLES:
         values = [one.child_by_field_name("value") for one in node.children if one.type == "variable_declarator"]
-        return all(value is not None and value.type in _INERT for value in values)
+        return all(value is not None and _is_pure(value) for value in values)
     return False
+
+
+def _is_pure(value: Node) -> bool:
+    """True when nothing is called or changed where the value is computed."""
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if node.type in _EFFECTS or _text(node).startswith("delete "):
+            return False
+        if node.type not in _FUNCTIONS:
+            stack.extend(node.children)
+    return True
 
 
 def _bindings(node: Node) -> Iterator[str]:
