@@ -3,21 +3,116 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from ptx_prefect.merge.clashes import Versions, cut, solve
 from ptx_prefect.merge.fold import fold
-from ptx_prefect.merge.lines import merge_lines
+from ptx_prefect.merge.guards import complaints_about
+from ptx_prefect.merge.import_blocks import regions_of
+from ptx_prefect.merge.imports import ImportClashError, merge_imports
+from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
-from ptx_prefect.merge.result import FileMerge
-from ptx_prefect.merge.text import Names, TextMerge, rendered
+from ptx_prefect.merge.names import enclosing_definition, unbound_in
+from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
+from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
+from ptx_prefect.merge.threeway import Stretch, compare
 
 
 def merge_python(
     base: bytes, sides: Sequence[bytes], *, path: str, names: Sequence[str], marker_size: int = DEFAULT_SIZE
 ) -> FileMerge:
     """Python files, any number of sides."""
-    return fold(base, sides, path=path, names=names, merger=_merge_source, marker_size=marker_size)
+    return fold(base, sides, path=path, names=names, merger=merge_source, marker_size=marker_size)
 
 
-def _merge_source(base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int) -> TextMerge:
+def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int) -> TextMerge:
+    """Two Python texts against their base."""
     chunks = merge_lines(base, ours, theirs)
-    return rendered(chunks, path=path, names=names, marker_size=marker_size)
+    if not any(isinstance(chunk, Clash) for chunk in chunks):
+        merged = TextMerge("".join("".join(chunk.lines) for chunk in chunks if isinstance(chunk, Kept)))
+        return _guarded(merged, base, ours, theirs, path, names, marker_size)
+    structured = _structured(base, ours, theirs, path)
+    if structured is not None:
+        guarded = _guarded(structured, base, ours, theirs, path, names, marker_size)
+        if not guarded.conflicts:
+            return guarded
+    return rendered(chunks, path=path, names=names, marker_size=marker_size, around=enclosing_definition)
+
+
+def _guarded(
+    merge: TextMerge, base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int
+) -> TextMerge:
+    complaints = complaints_about(merge.text, base, ours, theirs, is_structured=bool(merge.resolutions))
+    if not complaints:
+        return merge
+    textual = next((item for item in complaints if item.is_textual), None)
+    if textual is not None:
+        return refused(ours, theirs, textual.reason, path=path, names=names, marker_size=marker_size)
+    conflicts = tuple(Conflict(item.kind, path, "whole file", item.reason, item.definition) for item in complaints)
+    return TextMerge(merge.text, conflicts, merge.resolutions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Imports:
+    """A block of imports that waits until the code around it is known."""
+
+    versions: Versions
+
+
+def _structured(base: str, ours: str, theirs: str, path: str) -> TextMerge | None:
+    """Every clash solved by structure, or None."""
+    whole = Versions(split(base), split(ours), split(theirs))
+    pieces: list[str | _Imports] = []
+    resolutions: list[Resolution] = []
+    for region in regions_of(compare(whole.base, whole.ours, whole.theirs, touching=True), whole):
+        versions = cut(whole, region.stretch)
+        if region.is_imports:
+            pieces.append(_Imports(versions))
+            place = f"lines {region.stretch.ours[0] + 1}-{region.stretch.ours[1]}"
+            resolutions.append(Resolution("import", path, place, "merged as sets of names against the base"))
+        elif region.stretch.changed_by != 3 or versions.ours == versions.theirs:
+            pieces.append("".join(versions.theirs if region.stretch.changed_by == 2 else versions.ours))
+        else:
+            solved = solve(versions)
+            if solved is None:
+                return None
+            pieces.append("".join(solved.lines))
+            resolutions.append(_resolution(region.stretch, whole, solved.reason, path))
+    text = _with_imports(pieces, ours, theirs)
+    return None if text is None else TextMerge(text, (), tuple(resolutions))
+
+
+def _resolution(stretch: Stretch, whole: Versions, reason: str, path: str) -> Resolution:
+    low, high = stretch.ours
+    definition = enclosing_definition(whole.ours[:low], whole.ours[low:high])
+    return Resolution("file", path, f"lines {low + 1}-{high}", reason, definition)
+
+
+def _with_imports(pieces: Sequence[str | _Imports], ours: str, theirs: str) -> str | None:
+    """The pieces in one text. Names that one side no longer imports stay when the merged code needs them."""
+    try:
+        text, gone = _imports_merged(pieces, needed=frozenset())
+        if gone and (missing := unbound_in(text)):
+            known = (unbound_in(ours) or frozenset()) | (unbound_in(theirs) or frozenset())
+            needed = (missing - known) & gone
+            if needed:
+                text, _ = _imports_merged(pieces, needed=needed)
+    except ImportClashError:
+        return None
+    return text
+
+
+def _imports_merged(pieces: Sequence[str | _Imports], *, needed: frozenset[str]) -> tuple[str, frozenset[str]]:
+    texts: list[str] = []
+    gone: frozenset[str] = frozenset()
+    for piece in pieces:
+        if isinstance(piece, str):
+            texts.append(piece)
+            continue
+        versions = piece.versions
+        merged = merge_imports(versions.base, versions.ours, versions.theirs, needed=needed)
+        if merged is None:
+            raise ImportClashError("the block is more than imports")
+        texts.append(merged[0])
+        gone |= merged[1]
+    return "".join(texts), gone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -82,8 +82,13 @@ def rendered(
     names: Names,
     marker_size: int,
     enclosing: Callable[[int], str | None] = lambda line: None,
+    around: Callable[[Sequence[str], Sequence[str]], str | None] | None = None,
 ) -> TextMerge:
-    """The text of the chunks, with markers for what clashes. ``enclosing`` names the definition at a line (from 0)."""
+    """The text of the chunks, with markers for what clashes.
+
+    ``enclosing`` names the definition at a line of the result (from 0); ``around`` does it from the lines before and
+    the first version's lines.
+    """
     lines: list[str] = []
     conflicts: list[Conflict] = []
     for chunk in chunks:
@@ -92,7 +97,7 @@ def rendered(
             continue
         start, end = trimmed(chunk.ours, chunk.theirs)
         mine, yours = chunk.ours[start : len(chunk.ours) - end], chunk.theirs[start : len(chunk.theirs) - end]
-        definition = enclosing(len(lines))
+        definition = around(lines, chunk.ours or chunk.theirs) if around else enclosing(len(lines))
         lines.extend(chunk.ours[:start])
         first = len(lines) + 1
         lines.extend(marked(mine, yours, names=names, definition=definition, size=marker_size))

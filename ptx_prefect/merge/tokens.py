@@ -1,0 +1,121 @@
+"""Three-way merge token by token: for edits of one line, and for a side that only moved white space."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptx_prefect.merge.threeway import Stretch, compare
+
+_TOKEN = re.compile(
+    r"(?P<space>(?:\s|\\\n)*)"
+    r"(?P<word>\#[^\n]*|(?:[rbfuRBFU]{0,2})(?:'(?!'')(?:[^'\\\n]|\\.)*'|\"(?!\"\")(?:[^\"\\\n]|\\.)*\")"
+    r"|'''|\"\"\"|\w+(?:\.\d+)?|\*\*|//|->|:=|[-+*/%&|^<>=!@]=|<<|>>|\S)"
+)
+_SIZE_LIMIT = 1500
+"""Tokens of one version; beyond it a merge by tokens is neither fast nor to be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Words and, before each, the white space; ``tail`` is the white space after the last word."""
+
+    words: tuple[str, ...]
+    spaces: tuple[str, ...]
+    tail: str
+
+
+def tokens_of(text: str) -> Tokens:
+    """Lexical tokens of any piece of Python, complete or not; joined again they give the text."""
+    words, spaces, end = [], [], 0
+    for match in _TOKEN.finditer(text):
+        if match.start() != end:
+            break
+        words.append(match["word"])
+        spaces.append(match["space"])
+        end = match.end()
+    return Tokens(tuple(words), tuple(spaces), text[end:])
+
+
+@dataclass(frozen=True, slots=True)
+class TokenMerge:
+    """A text made of tokens of both sides.
+
+    ``adjacent`` counts edits that meet without a shared token between; ``replaced_by_…`` are the base's words that a
+    side changed or deleted.
+    """
+
+    text: str
+    adjacent: int
+    replaced_by_ours: tuple[str, ...]
+    replaced_by_theirs: tuple[str, ...]
+
+
+def merge_tokens(base: str, ours: str, theirs: str) -> TokenMerge | None:
+    """Both sides' edits in one text, or None where both edit the same tokens."""
+    versions = [tokens_of(text) for text in (base, ours, theirs)]
+    if max(len(version.words) for version in versions) > _SIZE_LIMIT:
+        return None
+    old, mine, yours = versions
+    stretches = compare(old.words, mine.words, yours.words, touching=False)
+    pieces: list[str] = []
+    words: list[str] = []
+    adjacent = 0
+    previous = 0
+    for stretch in stretches:
+        if previous and stretch.changed_by and stretch.changed_by != previous:
+            adjacent += 1
+        previous = stretch.changed_by
+        chosen = _chosen(stretch, old, mine, yours)
+        if chosen is None:
+            return None
+        for space, word in chosen:
+            pieces += (space, word)
+            words.append(word)
+    tail = _changed(old.tail, mine.tail, yours.tail)
+    if tail is None:
+        return None
+    text = "".join(pieces) + tail
+    if tokens_of(text).words != tuple(words):
+        return None  # a word fell into a comment, or two grew together
+    replaced = [
+        tuple(word for stretch in stretches if stretch.changed_by == side for word in old.words[slice(*stretch.base)])
+        for side in (1, 2)
+    ]
+    return TokenMerge(text, adjacent, replaced[0], replaced[1])
+
+
+def _chosen(stretch: Stretch, old: Tokens, mine: Tokens, yours: Tokens) -> list[tuple[str, str]] | None:
+    if stretch.changed_by == 1:
+        return _pairs(mine, stretch.ours)
+    if stretch.changed_by == 2:
+        return _pairs(yours, stretch.theirs)
+    low, start, begin = stretch.base[0], stretch.ours[0], stretch.theirs[0]
+    size = stretch.ours[1] - start
+    if stretch.changed_by == 3:
+        if mine.words[slice(*stretch.ours)] != yours.words[slice(*stretch.theirs)]:
+            return None
+        return _pairs(mine, stretch.ours)
+    chosen = []
+    for step in range(size):
+        space = _changed(old.spaces[low + step], mine.spaces[start + step], yours.spaces[begin + step])
+        if space is None:
+            return None
+        chosen.append((space, mine.words[start + step]))
+    return chosen
+
+
+def _pairs(version: Tokens, span: tuple[int, int]) -> list[tuple[str, str]]:
+    return list(zip(version.spaces[slice(*span)], version.words[slice(*span)], strict=True))
+
+
+def _changed(base: str, ours: str, theirs: str) -> str | None:
+    if ours == theirs or theirs == base:
+        return ours
+    return theirs if ours == base else None
+
+
+def same_words(first: Sequence[str], second: Sequence[str]) -> bool:
+    """True when two lists of lines differ in white space only."""
+    return tokens_of("".join(first)).words == tokens_of("".join(second)).words
