@@ -139,14 +139,9 @@ class Spawner:
         self._control = self._process = None
 
 
-def _forget_shared() -> None:
-    """A fork of the run starts spawners of its own; the lock may have been held when it was forked."""
-    global _shared_lock
-    _shared.clear()
-    _shared_lock = threading.Lock()
+KEPT = 8
+"""Spawners kept at once: a suite has one, and few runs have more than a suite or two."""
 
-
-os.register_at_fork(after_in_child=_forget_shared)
 _shared: dict[str, Spawner] = {}
 _shared_lock = threading.Lock()
 
@@ -162,7 +157,31 @@ def shared_spawner(
     """The spawner that all children of this process with the same needs share; closed when the process ends."""
     identity = f"{code}\0{cwd}\0{sorted((env or {}).items())}"
     with _shared_lock:
-        if identity not in _shared:
-            _shared[identity] = Spawner(code=code, env=env, cwd=cwd, start_limit_s=start_limit_s, retry_s=retry_s)
-            atexit.register(_shared[identity].close)
-        return _shared[identity]
+        found = _shared.pop(identity, None) or Spawner(
+            code=code, env=env, cwd=cwd, start_limit_s=start_limit_s, retry_s=retry_s
+        )
+        _shared[identity] = found  # The last one is the one used last.
+        oldest = [_shared.pop(key) for key in list(_shared)[:-KEPT]]
+    for spawner in oldest:
+        spawner.close()
+    return found
+
+
+def close_spawners() -> None:
+    """End all shared spawners; the next child starts its own again. What runs goes on."""
+    with _shared_lock:
+        spawners = list(_shared.values())
+        _shared.clear()
+    for spawner in spawners:
+        spawner.close()
+
+
+def _forget_shared() -> None:
+    """A fork of the run starts spawners of its own; the lock may have been held when it was forked."""
+    global _shared_lock
+    _shared.clear()
+    _shared_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_shared)
+atexit.register(close_spawners)
