@@ -3,9 +3,9 @@
     python benchmarks/worker_start.py [--repeat 20]
 
 Ours keeps a deadline, a heartbeat and a memory limit over the whole process tree, measures it, and leaves nothing
-behind; the plain call does none of that. The supervisor's own CPU is in the wall time only. ``ratio`` is ours divided by the plain call for a Python function of its own
-process, which is what most sections are; below 1 it is cheaper although it does more. CPU seconds are compared, as
-wall time on a shared machine says little.
+behind; the plain call does none of that. ``ratio`` is ours divided by the plain call for a Python function in a process
+of its own, which is what most sections are; below 1 it is cheaper although it does more. CPU seconds of the work are
+compared, as wall time on a shared machine says little; the supervisor's own CPU is in our wall time only.
 """
 
 from __future__ import annotations
