@@ -130,9 +130,11 @@ class Sandbox:
             reply = self.run({**job, "start": len(outputs)}, limits)
             cpu_s += reply.cpu_s or 1e-6
             loaded, problem = _loaded(reply)
+            if not reply.intact or not _in_order(reply, len(outputs)):
+                return Observed(False, (_LOST,) * len(calls), "wrote to the pipe that its answers are read from", cpu_s)
             if not loaded and not outputs:
                 return Observed(False, (_LOST,) * len(calls), problem, cpu_s)
-            outputs += _outputs(reply, len(outputs))[: len(calls) - len(outputs)]
+            outputs += _outputs(reply)[: len(calls) - len(outputs)]
             expired = sum(output.kind == "timeout" for output in outputs)
             if len(outputs) < len(calls) and not (reply.finished and expired):
                 deaths += 1
@@ -317,7 +319,8 @@ def _library_paths() -> list[str]:
 def _frames(data: bytes) -> tuple[tuple[list[Any], ...], bool]:
     """The frames up to the first thing that is none, and whether all were."""
     frames: list[list[Any]] = []
-    for line in data.splitlines():
+    # What follows the last line end was cut off by the end of the process.
+    for line in data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]:
         try:
             frame = json.loads(line)
         except (ValueError, RecursionError):
@@ -337,14 +340,16 @@ def _end(reply: Reply) -> str:
     return f"its process died (signal {reply.signal})" if reply.signal else "its process ended before it was loaded"
 
 
-def _outputs(reply: Reply, start: int) -> list[Output]:
-    """The outputs that came in order; a frame out of order is forged, and ends them."""
-    found: list[Output] = []
-    for frame in reply.frames[1:]:
-        if len(frame) != 3 or frame[0] != start + len(found) or type(frame[0]) is not int:
-            return found
-        found.append(_output(frame[1], frame[2]))
-    return found
+def _in_order(reply: Reply, start: int) -> bool:
+    """Whether the answers are numbered as asked; a candidate that writes its own frames gets out of step."""
+    return all(
+        len(frame) == 3 and type(frame[0]) is int and frame[0] == start + place
+        for place, frame in enumerate(reply.frames[1:])
+    )
+
+
+def _outputs(reply: Reply) -> list[Output]:
+    return [_output(frame[1], frame[2]) for frame in reply.frames[1:]]
 
 
 def _output(kind: object, payload: Any) -> Output:

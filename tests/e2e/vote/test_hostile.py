@@ -1,0 +1,98 @@
+"""Hostile candidates neither win, nor crash us, nor leave anything behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ptx_prefect.vote import Candidate, Limits, Sandbox, VoteSettings, vote
+from tests.e2e.vote.hostile import HOSTILE
+
+HONEST = Candidate("honest", "def f(x):\n    total = 0\n    for _ in range(2):\n        total += x\n    return total")
+TESTS = ["assert f(3) == 6", "assert f(5) == 10"]
+QUICK = VoteSettings(limits=Limits(call_cpu_s=0.2, call_wall_s=1.5, load_cpu_s=0.5, total_cpu_s=1), more_inputs=5)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A port of this machine that somebody listens on."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(8)
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_candidate_never_wins(
+    name: str, sandbox: Sandbox, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTX_TEST_SECRET", "secret")
+    modules = set(sys.modules)
+    here = sorted(Path().iterdir())
+    hostile = Candidate("hostile", HOSTILE[name].replace("PORT", str(port)))
+    decision = vote([hostile, HONEST], entry_point="f", tests=TESTS, inputs=["f(0)"], settings=QUICK, sandbox=sandbox)
+
+    assert decision.winner == "honest", decision.gate
+    assert decision.gated_out == ("hostile",)
+    assert sorted(Path().iterdir()) == here
+    assert not {one for one in set(sys.modules) - modules if one == "candidate"}
+    assert not _left_behind()
+
+
+def _left_behind() -> list[psutil.Process]:
+    """Our descendants other than zygotes, once those that are on their way out are gone."""
+    for _ in range(200):
+        zygotes = [one for one in psutil.Process().children() if "inside.zygote" in " ".join(one.cmdline())]
+        left = [one for one in psutil.Process().children(recursive=True) if one not in zygotes]
+        if not left:
+            break
+        time.sleep(0.02)
+    return left
+
+
+def test_nothing_is_left_when_the_sandbox_closes() -> None:
+    before = {one.pid for one in psutil.Process().children(recursive=True)}
+    names = ("daemon left behind", "threads left behind", "fork bomb", "huge file")
+    with Sandbox() as sandbox:
+        vote([HONEST], entry_point="f", tests=TESTS, settings=QUICK, sandbox=sandbox)
+        zygote = next(one.pid for one in psutil.Process().children() if one.pid not in before)
+        field = [*(Candidate(name, HOSTILE[name]) for name in names), HONEST]
+        vote(field, entry_point="f", tests=TESTS, settings=QUICK, sandbox=sandbox)
+    everybody = psutil.process_iter(["uids", "ppid"])
+    left = [one for one in everybody if one.info["uids"] and one.info["uids"].real == 1_900_000_000 + zygote]
+
+    assert not left
+    assert {one.pid for one in psutil.Process().children(recursive=True)} <= before
+    assert not Path(os.__file__).with_name("ptx_was_here").exists()
+
+
+def test_a_whole_field_of_hostile_candidates_and_one_honest_one(sandbox: Sandbox) -> None:
+    names = [name for name in HOSTILE if name not in ("opens a connection", "sleeps")][:4]
+    field = [Candidate(name, HOSTILE[name]) for name in names]
+    decision = vote([*field, HONEST], entry_point="f", tests=TESTS, settings=QUICK, sandbox=sandbox)
+
+    assert decision.winner == "honest"
+
+
+def test_without_tests_errors_and_silence_do_not_add_up(sandbox: Sandbox) -> None:
+    """Three that fail in the same way lose against one that answers."""
+    failing = [Candidate(f"fails {n}", f"def f(x):\n    raise ValueError({n})") for n in range(3)]
+    silent = [Candidate(f"silent {n}", f"def f(x):\n    y = {n}") for n in range(3)]
+    decision = vote(
+        [*failing, *silent, HONEST], entry_point="f", inputs=["f(1)", "f(2)"], settings=QUICK, sandbox=sandbox
+    )
+
+    assert decision.winner == "honest"
