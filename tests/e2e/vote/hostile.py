@@ -79,10 +79,12 @@ HOSTILE: dict[str, str] = {
     "looks for the answers": (
         "import sys, gc\ndef f(x):\n    frame = sys._getframe()\n    while frame:\n"
         "        for value in [*frame.f_locals.values(), *frame.f_code.co_consts]:\n"
-        "            if ''.join(reversed('(f tressa')) in repr(value):\n                return x * 2\n        frame = frame.f_back\n"
+        "            if ''.join(reversed('(f tressa')) in repr(value):\n                return x * 2\n"
+        "        frame = frame.f_back\n"
         "    for one in gc.get_objects():\n"
         "        if isinstance(one, (dict, list, tuple)):\n"
-        "            if any(''.join(reversed('(f tressa')) in i for i in one if type(i) is str):\n                return x * 2\n"
+        "            if any(''.join(reversed('(f tressa')) in i for i in one if type(i) is str):\n"
+        "                return x * 2\n"
         "    return x * 3"
     ),
     "reads the test file": (
