@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ptx_prefect.errors import MergeError, PlanError, PtxError, RunError, SpecError, TreeError, VoteError, WorkerError
 
 if TYPE_CHECKING:
-    from ptx_prefect.flows import execute, sectioning
+    from ptx_prefect.flows import execute, sectioning, voting
     from ptx_prefect.plan.make import make_plan
     from ptx_prefect.settings import Settings, load_settings
     from ptx_prefect.spec import SectioningSpec, VotingSpec, parse_spec, read_spec
@@ -37,11 +37,13 @@ __all__ = [
     "parse_spec",
     "read_spec",
     "sectioning",
+    "voting",
 ]
 
 _HOMES = {
     "execute": "flows",
     "sectioning": "flows",
+    "voting": "flows",
     "make_plan": "plan.make",
     "Settings": "settings",
     "load_settings": "settings",

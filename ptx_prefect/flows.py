@@ -10,6 +10,7 @@ from prefect.task_runners import ConcurrentTaskRunner
 from pydantic import Field
 
 from ptx_prefect.engine.sectioning import run_sectioning
+from ptx_prefect.engine.voting import run_voting
 from ptx_prefect.errors import RunError, SpecError
 from ptx_prefect.report import Report
 from ptx_prefect.settings import load_settings
@@ -58,8 +59,29 @@ def execute(spec: TaskSpec, fresh: Fresh = False) -> dict[str, Any]:
     """
     task = parse_spec(spec)
     if isinstance(task, VotingSpec):
-        raise SpecError({"mode": "'voting' cannot be run yet"})
+        return _closed(run_voting(task, load_settings(), fresh=fresh))
     return _closed(run_sectioning(task, load_settings(), fresh=fresh))
+
+
+@flow(name="voting", flow_run_name=_run_name, task_runner=_RUNNER, persist_result=False, validate_parameters=False)
+def voting(spec: VotingSpec, fresh: Fresh = False) -> dict[str, Any]:
+    """Run rival approaches to one task, gate and measure them, pick or synthesise the winner.
+
+    Args:
+        spec: the task (a mapping, JSON text or a VotingSpec).
+        fresh: let every voter write its candidate anew.
+
+    Returns:
+        The report as plain JSON; its ``results.decision`` is the decision with the evidence for it.
+
+    Raises:
+        SpecError: mistakes in the task, all of them at once.
+        VoteError: no candidate is left to choose from.
+    """
+    task = parse_spec(spec)
+    if not isinstance(task, VotingSpec):
+        raise SpecError({"mode": f"is {task.mode!r}; use the flow `sectioning`, or `execute` for both"})
+    return _closed(run_voting(task, load_settings(), fresh=fresh))
 
 
 def _closed(report: Report) -> dict[str, Any]:

@@ -223,3 +223,70 @@ def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured:
     if aggregated.published:
         steps.append(f"Use the merged tree: {aggregated.merged_output}; `ptx rollback` undoes it")
     return tuple(steps or ["Nothing is left to do"])
+
+
+def make_vote_report(
+    task_id: str,
+    candidates: Sequence[str],
+    records: Mapping[str, SectionRecord],
+    measured: Measured,
+    decision: Mapping[str, Any],
+    *,
+    winner_path: str | None,
+    outputs: Mapping[str, str],
+    artifacts: Mapping[str, str],
+) -> Report:
+    """The report of a vote: the specification's format with the decision inside."""
+    ordered = list(records.values())
+    ran = [record for record in ordered if record.started_s is not None]
+    busy = sum(record.busy_s for record in ran)
+    longest = max((record.busy_s for record in ran), default=0.0)
+    bound = max(longest, busy / max(1, measured.workers))
+    offered = measured.workers * measured.dispatch_s
+    has_winner = decision["winner"] is not None
+    return Report(
+        task_id=task_id,
+        status="success" if has_winner else "failed",
+        execution_summary=ExecutionSummary(
+            total_subtasks=len(ordered) or len(candidates),
+            parallel_executions=measured.most_at_once,
+            execution_time=seconds_text(measured.wall_s),
+            speedup_factor=round(busy / measured.dispatch_s, 2) if ran and measured.dispatch_s else None,
+            workers_used=measured.workers if ran else 0,
+            sync_points=1,
+            execution_seconds=round(measured.wall_s, 3),
+            sequential_seconds=round(busy, 3),
+            bound_seconds=round(bound, 3),
+            bound_ratio=round(measured.dispatch_s / bound, 3) if ran and bound else None,
+            reused_sections=sum(record.reused for record in ordered),
+        ),
+        results=Results(
+            mode="voting",
+            completed_sections=tuple(_result(row, outputs) for row in ordered if isinstance(row.outcome, Done)),
+            unfinished_sections=tuple(_result(row, outputs) for row in ordered if not isinstance(row.outcome, Done)),
+            merged_output=winner_path,
+            decision=decision,
+        ),
+        performance_metrics=PerformanceMetrics(
+            worker_utilization=round(min(1.0, busy / offered), 3) if ran and offered else None,
+            avg_task_time=seconds_text(busy / len(ran) if ran else 0.0),
+            critical_path_time=seconds_text(longest),
+            avg_task_seconds=round(busy / len(ran), 3) if ran else None,
+            critical_path_seconds=round(longest, 3),
+        ),
+        next_steps=_after_vote(decision, winner_path),
+        usage={**_usage(ordered), **measured.usage},
+        notes=(*measured.notes, *decision["notes"]),
+        artifacts=artifacts,
+    )
+
+
+def _after_vote(decision: Mapping[str, Any], winner_path: str | None) -> tuple[str, ...]:
+    if decision["winner"] is None:
+        return ("No candidate could be chosen: read the gate results in the rationale",)
+    steps = [f"Use {decision['winner']!r}" + (f": {winner_path}" if winner_path else "")]
+    if decision["tied"]:
+        steps.append(f"Nothing measured tells it from {', '.join(decision['tied'])}: decide by taste")
+    if decision["difference"]:
+        steps.append("Read the first input on which winner and runner-up differ, in the rationale")
+    return tuple(steps)

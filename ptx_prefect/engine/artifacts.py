@@ -46,13 +46,13 @@ def plan_artifact(plan: Plan) -> None:
         f"{len(plan.sections)} sections in {len(plan.waves)} waves; predicted {plan.predicted_makespan_s:.1f} s"
         f" on {plan.workers} workers (bound {plan.bound_s:.1f} s, sequential {plan.sequential_s:.1f} s)"
     )
-    _safely(create_table_artifact, key=key_of_artifact("plan", plan.task_id), table=rows, description=about)
+    safely(create_table_artifact, key=key_of_artifact("plan", plan.task_id), table=rows, description=about)
 
 
 def report_artifact(report: Report, markdown: str) -> None:
     """The report as markdown."""
     text = markdown if len(markdown) <= MAX_MARKDOWN else markdown[:MAX_MARKDOWN] + "\n\n… cut; see report.json"
-    _safely(
+    safely(
         create_markdown_artifact,
         key=key_of_artifact("report", report.task_id),
         markdown=text,
@@ -68,7 +68,7 @@ class ProgressArtifact:
         self._done = 0
         self._interval_s = interval_s
         self._last_s = time.monotonic()
-        self._id: UUID | None = _safely(
+        self._id: UUID | None = safely(
             create_progress_artifact,
             progress=0.0,
             key=key_of_artifact("progress", task_id),
@@ -85,10 +85,10 @@ class ProgressArtifact:
         if self._id is not None and (now_s - self._last_s >= self._interval_s or self._done >= self._total):
             self._last_s = now_s
             about = f"{self._task_id}: {self._done} of {self._total} sections"
-            _safely(update_progress, self._id, progress=100.0 * self._done / self._total, description=about)
+            safely(update_progress, self._id, progress=100.0 * self._done / self._total, description=about)
 
 
-def _safely(create: Any, *args: Any, **kwargs: Any) -> Any:
+def safely(create: Any, *args: Any, **kwargs: Any) -> Any:
     """An artifact is a view: a server that is away must not take the run with it."""
     try:
         return create(*args, **kwargs)

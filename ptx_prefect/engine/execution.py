@@ -150,7 +150,7 @@ class Execution:
             state_dir=str(self.site.state),
             deadline_s=section.timeout_s,
             heartbeat_s=section.heartbeat_s,
-            inputs={name: self._value_of(name) for name in section.depends_on},
+            inputs={**section.given, **{name: self._value_of(name) for name in section.depends_on}},
             reads=section.reads,
             writes=section.writes,
             base=self.site.base_reference,

@@ -25,6 +25,7 @@ KEYED = {
     "config": "what the worker is told",
     "depends_on": "through the prerequisites' keys: their results are its inputs",
     "reads": "narrow what of the tree is an input",
+    "given": "inputs that planning knows",
     "content": "its inputs, where planning has digested them",
     "writes": "what it may change; an edit outside is refused",
 }

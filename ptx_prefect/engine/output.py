@@ -55,8 +55,8 @@ def copy_sections(records: Mapping[str, SectionRecord], output: Path) -> dict[st
 
 def write_report(report: Report, output: Path) -> Path:
     """``report.json`` and ``report.md``; the JSON appears in one step. Returns the JSON's path."""
-    _write(output / "report.md", report_markdown(report))
-    return _write(output / "report.json", report.model_dump_json(indent=2, by_alias=True) + "\n")
+    write_text(output / "report.md", report_markdown(report))
+    return write_text(output / "report.json", report.model_dump_json(indent=2, by_alias=True) + "\n")
 
 
 class EventLog:
@@ -88,7 +88,8 @@ def _free_name(home: Path, slug: str) -> Path:
     return place
 
 
-def _write(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str) -> Path:
+    """The file appears whole or not at all."""
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}", delete=False, encoding="utf-8"
     ) as stream:

@@ -31,6 +31,13 @@ def pin(spec: BaseSpec | str) -> tuple[Base, dict[str, Any]]:
     return base, reference
 
 
+def empty_base(state: Path) -> tuple[Base, dict[str, Any]]:
+    """A tree with nothing in it, for workers that only need a private place."""
+    place = state / "empty"
+    place.mkdir(mode=0o700, exist_ok=True)
+    return pin(str(place))
+
+
 def base_of(reference: Mapping[str, Any]) -> Base:
     """The base behind a reference; read again where this process has not pinned it.
 

@@ -20,7 +20,7 @@ from ptx_prefect.plan.suite import cut_suite
 from ptx_prefect.run.models import with_model
 from ptx_prefect.run.simulate import lower_bound, simulate
 from ptx_prefect.settings import Settings
-from ptx_prefect.spec import Component, SectioningSpec, Suite, WorkerRef
+from ptx_prefect.spec import Component, SectioningSpec, Suite, TaskSpec, WorkerRef
 
 LEVEL_CAPS = {"file": 10, "module": 5, "test": 8}
 """How many sections of a level run at once, by the specification."""
@@ -221,18 +221,18 @@ def _section(
         reads=component.reads,
         writes=component.writes,
         identity=identity,
-        heartbeat_s=_heartbeat_of(component, kind, settings),
+        heartbeat_s=heartbeat_of(kind, settings, own_s=component.heartbeat_seconds),
     )
 
 
-def _heartbeat_of(component: Component, kind: str, settings: Settings) -> float | None:
+def heartbeat_of(kind: str, settings: Settings, *, own_s: float | None = None) -> float | None:
     """A worker that waits for a model is silent without being stuck: there only the deadline counts."""
-    if component.heartbeat_seconds is not None:
-        return component.heartbeat_seconds or None
+    if own_s is not None:
+        return own_s or None
     return settings.timeouts.worker_heartbeat if kind in ("command", "callable", "pytest") else None
 
 
-def deadline_of(own_s: float | None, spec: SectioningSpec, settings: Settings) -> float:
+def deadline_of(own_s: float | None, spec: TaskSpec, settings: Settings) -> float:
     """A section's deadline in seconds: its own, the task's, the default; never above the settings' maximum."""
     wanted = own_s or spec.timeout_seconds or settings.timeouts.default_task
     return min(wanted, settings.timeouts.max_task)

@@ -15,7 +15,7 @@ class Section:
     comes from: ``"spec"``, ``"history"``, ``"counts"`` or ``"default"``. ``timeout_s`` is its deadline.
     ``identity`` is what stays the same between runs while content changes: durations are remembered by it.
     ``content`` is the digest of its inputs, where planning has read them anyway. Silent for ``heartbeat_s`` seconds
-    it counts as stuck (None: never).
+    it counts as stuck (None: never). ``given`` are inputs beside the values of its prerequisites.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Section:
     items: int = 1
     content: str = ""
     heartbeat_s: float | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,265 @@
+"""The body of the voting flow: voters write candidates, judges read them, the vote is held, the decision reported."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from ptx_prefect.engine.account import Measured, make_vote_report
+from ptx_prefect.engine.artifacts import report_artifact, safely
+from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
+from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report, write_text
+from ptx_prefect.engine.spending import Spending
+from ptx_prefect.engine.workspaces import empty_base
+from ptx_prefect.errors import SpecError, VoteError
+from ptx_prefect.plan.durations import Durations
+from ptx_prefect.plan.make import SECTIONS_SCOPE, deadline_of, worker_of
+from ptx_prefect.plan.plan import Plan
+from ptx_prefect.plan.votes import Part, plan_votes
+from ptx_prefect.report import Report, report_markdown
+from ptx_prefect.run.outcomes import Done, headline_of
+from ptx_prefect.run.records import Event, Observer, SectionRecord
+from ptx_prefect.settings import Settings, state_dir
+from ptx_prefect.spec import Voter, VotingSpec
+from ptx_prefect.vote.judges import Judgement, judge_inputs, judge_instruction, judgements_from
+from ptx_prefect.vote.laboratory import Trials
+from ptx_prefect.vote.page import rationale_page
+from ptx_prefect.vote.presets import voter_task
+from ptx_prefect.vote.records import learn_records, read_records, reliabilities, results_of
+from ptx_prefect.vote.run import hold_vote
+from ptx_prefect.vote.task import VoteTask
+from ptx_prefect.vote.values import Candidate, Decision
+from ptx_prefect.vote.voters import mistakes_in_vote, ready_candidate, vote_task_of, voters_of, written_candidate
+from ptx_prefect.workers.registry import reap_orphans
+
+RATIONALE_KEY = "vote-rationale"
+"""Key of the Prefect artifact that documents a decision."""
+
+
+@dataclass(slots=True)
+class _Field:
+    """What has come together so far."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    records: dict[str, SectionRecord] = field(default_factory=dict)
+    plans: list[Plan] = field(default_factory=list)
+    most_at_once: int = 0
+    dispatch_s: float = 0.0
+    workers: int = 0
+
+
+def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> Report:
+    """Hold a vote to its report. Must be called inside a Prefect flow.
+
+    Raises:
+        SpecError: mistakes, all at once, before anything runs.
+        VoteError: no candidate is left to choose from.
+        RunError: output or state cannot be written.
+    """
+    began_s = time.monotonic()
+    state, workdir = state_dir(), Path(spec.workdir)
+    mistakes = mistakes_in_vote(spec, workdir=workdir, has_worker=settings.default_worker is not None)
+    if mistakes:
+        raise SpecError(mistakes)
+    reap_orphans(state)
+    output = open_output(spec.task_id, spec.output_dir)
+    log = EventLog(output / "events.jsonl")
+    try:
+        return _Voting(spec, settings, state, workdir, output, fresh, (*OBSERVERS.get(), log)).to_report(began_s)
+    finally:
+        log.close()
+
+
+class _Voting:
+    """One vote under way."""
+
+    def __init__(
+        self,
+        spec: VotingSpec,
+        settings: Settings,
+        state: Path,
+        workdir: Path,
+        output: Path,
+        fresh: bool,
+        observers: tuple[Observer, ...],
+    ) -> None:
+        self.spec, self.settings, self.state, self.workdir, self.output = spec, settings, state, workdir, output
+        self.fresh, self.observers = fresh, observers
+        self.spending = Spending(spec.budget, settings)
+        self.found = _Field()
+
+    def to_report(self, began_s: float) -> Report:
+        """Voters, judges, vote, report."""
+        self._gather_candidates()
+        self._gather_judgements()
+        known = {candidate.name: candidate.voter for candidate in self.found.candidates}
+        family = self.spec.main_task.entry_point or "default"
+        prior = reliabilities(read_records(self.state), known) if self.spec.use_records else {}
+        vote_task = vote_task_of(self.spec, workdir=self.workdir, judgements=self.found.judgements, reliabilities=prior)
+        decision = decide.with_options(task_run_name=f"vote: {family}")(self.found.candidates, vote_task)
+        learn_records(self.state, results_of(decision, known))
+        return self._write(decision, began_s)
+
+    def _gather_candidates(self) -> None:
+        entry_point = self.spec.main_task.entry_point
+        writing: list[Voter] = []
+        for voter in voters_of(self.spec):
+            ready = ready_candidate(voter, workdir=self.workdir, entry_point=entry_point)
+            if ready is not None:
+                self.found.candidates.append(ready)
+            elif voter.worker is None and self._default_worker() is None:
+                # Nothing to run: the voter takes part with its given scores.
+                self.found.candidates.append(Candidate(voter.name, voter.description or voter.name, voter.name))
+            else:
+                writing.append(voter)
+        outcomes = self._run([self._voter_part(voter) for voter in writing])
+        for voter in writing:
+            outcome = outcomes[voter.name]
+            try:
+                if not isinstance(outcome.outcome, Done):
+                    raise VoteError(headline_of(outcome.outcome))
+                candidate = written_candidate(voter, outcome.outcome, entry_point=entry_point)
+                self.found.candidates.append(candidate)
+            except VoteError as error:
+                self.found.dropped.append(f"voter {voter.name!r} was dropped: {error}")
+        order = [voter.name for voter in voters_of(self.spec)]
+        self.found.candidates.sort(key=lambda candidate: order.index(candidate.name))
+        if not self.found.candidates:
+            raise VoteError(f"no voter gave a candidate: {'; '.join(self.found.dropped)}")
+
+    def _gather_judgements(self) -> None:
+        main = self.spec.main_task
+        judges = [worker_of(judge) for judge in self.spec.judges]
+        parts, who = [], {}
+        for number, judge in enumerate(judges, start=1):
+            assert judge is not None
+            for candidate in self.found.candidates:
+                name = f"judge {number} on {candidate.name}"
+                who[name] = (f"judge {number}", candidate.name)
+                given = judge_inputs(candidate.source, criteria=main.evaluation_criteria, description=main.description)
+                told = judge_instruction(main.evaluation_criteria, main.description)
+                parts.append(Part(name, told, judge[0], judge[1], self._deadline(None), given))
+        for name, record in self._run(parts).items():
+            judge_name, candidate_name = who[name]
+            try:
+                if not isinstance(record.outcome, Done):
+                    raise VoteError(headline_of(record.outcome))
+                answer = record.outcome.value
+                self.found.judgements += judgements_from(
+                    answer, judge=judge_name, candidate=candidate_name, criteria=main.evaluation_criteria
+                )
+            except VoteError as error:
+                self.found.dropped.append(f"{name} does not count: {error}")
+
+    def _voter_part(self, voter: Voter) -> Part:
+        kind, config = worker_of(voter.worker) or self._default_worker() or ("", {})
+        main = self.spec.main_task
+        told = voter_task(
+            main.description,
+            voter.name,
+            criteria=main.evaluation_criteria,
+            entry_point=main.entry_point,
+            voter_description=voter.description,
+        )
+        # The approach is part of the key, or all voters would share one answer.
+        given = {"voter": voter.name, "approach": voter.description, "task": main.description}
+        return Part(voter.name, told, kind, config, self._deadline(voter.timeout_seconds), given)
+
+    def _default_worker(self) -> tuple[str, dict[str, Any]] | None:
+        return worker_of(self.spec.worker) or worker_of(self.settings.default_worker)
+
+    def _deadline(self, own_s: float | None) -> float:
+        return deadline_of(own_s, self.spec, self.settings)
+
+    def _run(self, parts: Sequence[Part]) -> Mapping[str, SectionRecord]:
+        """Run voters or judges as sections; the ones that think work in an empty place of their own."""
+        if not parts:
+            return {}
+        learned = Durations(self.state).estimates(SECTIONS_SCOPE)
+        plan = plan_votes(self.spec, parts, self.settings, learned)
+        check_sections(plan, self.workdir)
+        base, reference = empty_base(self.state) if _need_a_place(parts) else (None, None)
+        execution = Execution(
+            plan,
+            self.settings,
+            Site(self.workdir, self.state, base, reference),
+            fresh=self.fresh,
+            fail_fast=self.spec.fail_fast,
+            observers=self.observers,
+            spending=self.spending,
+        )
+        records = execution.run()
+        found = self.found
+        found.records |= records
+        found.plans.append(plan)
+        found.most_at_once = max(found.most_at_once, execution.dispatch.most_at_once)
+        found.dispatch_s += execution.dispatch.elapsed_s
+        found.workers = max(found.workers, plan.workers)
+        return records
+
+    def _write(self, decision: Decision, began_s: float) -> Report:
+        self._tell(Event("run_finished", time.monotonic() - began_s, detail=str(decision.winner)))
+        measured = Measured(
+            wall_s=time.monotonic() - began_s,
+            dispatch_s=self.found.dispatch_s,
+            workers=self.found.workers,
+            most_at_once=self.found.most_at_once,
+            notes=tuple(self.found.dropped),
+            usage=self.spending.report(),
+        )
+        write_text(self.output / "rationale.md", rationale_page(decision.rationale))
+        winner = next((one for one in self.found.candidates if one.name == decision.winner), None)
+        source = winner.source if winner else _source_of_hybrid(decision)
+        place = write_text(self.output / "winner.py", source) if source and self.spec.main_task.entry_point else None
+        artifacts = {"output": str(self.output), "rationale": str(self.output / "rationale.md")}
+        artifacts |= {"report": str(self.output / "report.json"), "report_markdown": str(self.output / "report.md")}
+        report = make_vote_report(
+            self.spec.task_id,
+            [candidate.name for candidate in self.found.candidates],
+            self.found.records,
+            measured,
+            asdict(decision),
+            winner_path=str(place) if place else None,
+            outputs=copy_sections(self.found.records, self.output),
+            artifacts=artifacts,
+        )
+        write_report(report, self.output)
+        report_artifact(report, report_markdown(report))
+        return report
+
+    def _tell(self, event: Event) -> None:
+        for observer in self.observers:
+            observer(event)
+
+
+@task(name="vote", cache_policy=NO_CACHE, persist_result=False, retries=0)
+def decide(candidates: list[Candidate], vote_task: VoteTask) -> Decision:
+    """Hold the vote, alone on the machine as far as we go; its rationale becomes the artifact ``vote-rationale``."""
+    laboratory = Trials(vote_task) if vote_task.entry_point is not None else None
+    decision = hold_vote(candidates, vote_task, laboratory)
+    safely(
+        create_markdown_artifact,
+        key=RATIONALE_KEY,
+        markdown=rationale_page(decision.rationale),
+        description=f"winner: {decision.winner}",
+    )
+    return decision
+
+
+def _need_a_place(parts: Sequence[Part]) -> bool:
+    return any(part.worker in ("agent", "chat") for part in parts)
+
+
+def _source_of_hybrid(decision: Decision) -> str | None:
+    hybrid = decision.rationale.get("hybrid")
+    source = hybrid.get("source") if isinstance(hybrid, Mapping) else None
+    return source if isinstance(source, str) else None
