@@ -81,6 +81,67 @@ def plan(spec: Path, as_json: bool, check: bool) -> int:
     return OK
 
 
+@ptx.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--entry-point", help="The function that the candidate FILES define; without it FILES is one task.")
+@click.option("--tests", type=click.Path(path_type=Path), help="A file with one assert a line: the gate.")
+@click.option("--inputs", type=click.Path(path_type=Path), help="A file with one call a line, without expected values.")
+@click.option("--aggregation", default="consensus", show_default=True, help="How the winner is chosen.")
+@click.option("--fresh", is_flag=True, help="Let every voter write its candidate anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
+def vote(
+    files: tuple[Path, ...],
+    entry_point: str | None,
+    tests: Path | None,
+    inputs: Path | None,
+    aggregation: str,
+    fresh: bool,
+    as_json: bool,
+) -> int:
+    """Hold a vote: over the task in one JSON file, or between candidate programs (with --entry-point)."""
+    from ptx_prefect.spec import VotingSpec, parse_spec, read_spec
+
+    if entry_point is not None:
+        from ptx_prefect.cli.ballot import decide_files
+
+        return decide_files(
+            files, entry_point=entry_point, tests=tests, inputs=inputs, aggregation=aggregation, as_json=as_json
+        )
+    if len(files) != 1:
+        raise SpecError({"FILES": "give one task, or candidate programs with --entry-point"}, "ptx vote")
+    from ptx_prefect.cli.launch import launch
+
+    task = parse_spec(read_spec(files[0]))
+    if not isinstance(task, VotingSpec):
+        raise SpecError({"mode": f"is {task.mode!r}; `ptx run` runs it"}, str(files[0]))
+    return launch(task, fresh=fresh, as_json=as_json, command=f"ptx vote {files[0]}")
+
+
+@ptx.command()
+@click.argument("run_id")
+@click.option("--force", is_flag=True, help="Also where the output was changed since.")
+def rollback(run_id: str, force: bool) -> int:
+    """Undo what the run RUN_ID published (the report names it under results.published)."""
+    from ptx_prefect.settings import state_dir
+    from ptx_prefect.tree.publish import rollback as undo
+
+    done = undo(run_id, state_dir=state_dir(), force=force)
+    click.echo(f"{run_id}: rolled back {done.branch or done.where}")
+    return OK
+
+
+@ptx.command()
+@click.argument("base", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("sides", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Directory for the merged tree.")
+@click.option("--json", "as_json", is_flag=True, help="Print resolutions and conflicts as JSON.")
+def merge(base: Path, sides: tuple[Path, ...], output: Path, as_json: bool) -> int:
+    """Merge the trees SIDES, each a changed copy of BASE. Exit code 1 where something is left to review."""
+    from ptx_prefect.cli.trees import merge_trees
+
+    return merge_trees(base, sides, output, as_json=as_json)
+
+
 @ptx.command("merge-file")
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("ours", type=click.Path(path_type=Path))

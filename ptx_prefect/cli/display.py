@@ -119,6 +119,16 @@ class Display:
         return f"{time.monotonic() - self._began_s:6.1f}s"
 
 
+def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
+    lines = [f"  winner: {decision['winner']}  (agreement {decision['agreement_share']:.0%})"]
+    totals = decision["totals"]
+    for place, name in enumerate(decision["ranking"], start=1):
+        total = f"  {totals[name]:.2f}" if name in totals else ""
+        out = "  (gated out)" if name in decision["gated_out"] else ""
+        lines.append(f"  {place}. {name}{total}{out}")
+    return lines
+
+
 def result_text(report: Mapping[str, Any]) -> str:
     """The end of a run in a few lines: verdict, numbers, where things lie, what to do next."""
     summary, results, metrics = report["execution_summary"], report["results"], report["performance_metrics"]
@@ -132,6 +142,8 @@ def result_text(report: Mapping[str, Any]) -> str:
             f"  speed-up {summary['speedup_factor']}x on {summary['workers_used']} workers, "
             f"busy {metrics['worker_utilization']:.0%} of the time, {summary['bound_ratio']}x the bound"
         )
+    if results.get("decision"):
+        lines += _decision_lines(results["decision"])
     tests = results.get("tests")
     if tests:
         counts = ", ".join(
@@ -139,6 +151,8 @@ def result_text(report: Mapping[str, Any]) -> str:
         )
         lines.append(f"  tests: {counts}")
         lines += [f"  {key}: {tests[key]}" for key in ("junit", "coverage") if tests.get(key)]
-    lines += [f"  {key}: {value}" for key, value in report["artifacts"].items() if key in ("report", "output")]
+    lines += [
+        f"  {key}: {value}" for key, value in report["artifacts"].items() if key in ("report", "output", "rationale")
+    ]
     lines += ["next:", *(f"  - {step}" for step in report["next_steps"])]
     return "\n".join(lines)

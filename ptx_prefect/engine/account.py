@@ -243,12 +243,14 @@ def make_vote_report(
     longest = max((record.busy_s for record in ran), default=0.0)
     bound = max(longest, busy / max(1, measured.workers))
     offered = measured.workers * measured.dispatch_s
+    # Candidates that were there already are subtasks that cost nothing.
+    ready = tuple(SectionResult(name=name, status="success") for name in candidates if name not in records)
     has_winner = decision["winner"] is not None
     return Report(
         task_id=task_id,
         status="success" if has_winner else "failed",
         execution_summary=ExecutionSummary(
-            total_subtasks=len(ordered) or len(candidates),
+            total_subtasks=len(ordered) + len(ready),
             parallel_executions=measured.most_at_once,
             execution_time=seconds_text(measured.wall_s),
             speedup_factor=round(busy / measured.dispatch_s, 2) if ran and measured.dispatch_s else None,
@@ -262,7 +264,10 @@ def make_vote_report(
         ),
         results=Results(
             mode="voting",
-            completed_sections=tuple(_result(row, outputs) for row in ordered if isinstance(row.outcome, Done)),
+            completed_sections=(
+                *ready,
+                *(_result(row, outputs) for row in ordered if isinstance(row.outcome, Done)),
+            ),
             unfinished_sections=tuple(_result(row, outputs) for row in ordered if not isinstance(row.outcome, Done)),
             merged_output=winner_path,
             decision=decision,

@@ -1,0 +1,62 @@
+"""A vote between files, without Prefect: for a quick choice on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import click
+
+from ptx_prefect.errors import SpecError
+from ptx_prefect.strict import nearest
+from ptx_prefect.vote import Candidate, vote
+from ptx_prefect.vote.values import Aggregation
+
+
+def decide_files(
+    files: Sequence[Path],
+    *,
+    entry_point: str,
+    tests: Path | None,
+    inputs: Path | None,
+    aggregation: str,
+    as_json: bool,
+) -> int:
+    """Vote between candidate programs; exit code 1 where none can be chosen.
+
+    Raises:
+        SpecError: a file that is missing or no text, a wrong rule.
+    """
+    if aggregation not in get_args(Aggregation):
+        hint = nearest(aggregation, get_args(Aggregation))
+        raise SpecError({"--aggregation": f"unknown {aggregation!r}; {hint}"}, "ptx vote")
+    decision = vote(
+        [Candidate(str(path), _text(path)) for path in files],
+        entry_point=entry_point,
+        tests=_lines(tests),
+        inputs=_lines(inputs),
+        aggregation=cast(Aggregation, aggregation),
+    )
+    if as_json:
+        click.echo(json.dumps(asdict(decision), indent=2, default=str))
+    else:
+        from ptx_prefect.vote.page import rationale_page
+
+        click.echo(rationale_page(cast(dict[str, Any], decision.rationale)))
+    return 0 if decision.winner is not None else 1
+
+
+def _lines(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    return tuple(line for line in (row.strip() for row in _text(path).splitlines()) if line and line[0] != "#")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError({str(path): f"cannot be read: {error}"}, "ptx vote") from error

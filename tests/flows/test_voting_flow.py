@@ -1,0 +1,88 @@
+"""The voting flow as a Python caller meets it: real candidates, really run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+from ptx_prefect import SpecError, execute, voting
+
+FAST = "def total(n):\n    return n * (n + 1) // 2\n"
+SLOW = "def total(n):\n    found = 0\n    for i in range(n + 1):\n        found += i\n    return found\n"
+WRONG = "def total(n):\n    return n * n // 2\n"
+
+
+@pytest.fixture(autouse=True)
+def _workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def task(*voters: Any, **main: Any) -> dict[str, Any]:
+    main_task = {
+        "description": "Sum the numbers up to n",
+        "evaluation_criteria": ["performance"],
+        "entry_point": "total",
+        "tests": ["assert total(3) == 6"],
+        "inputs": ["total(10)", "total(2000)", "total(0)"],
+        **main,
+    }
+    return {"task_id": "sum", "mode": "voting", "main_task": main_task, "voters": list(voters)}
+
+
+def test_the_measured_winner_is_reported_with_its_rationale_as_artifact() -> None:
+    report = voting(
+        task({"name": "slow", "source": SLOW}, {"name": "fast", "source": FAST}, {"name": "wrong", "source": WRONG})
+    )
+
+    decision = report["results"]["decision"]
+    assert report["status"] == "success" and report["results"]["mode"] == "voting"
+    assert decision["winner"] == "fast" and decision["gated_out"] == ["wrong"]
+    assert Path(report["results"]["merged_output"]).read_text() == FAST
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["vote-rationale"])))
+    assert "fast" in str(found[0].data)
+
+
+def test_voters_that_write_their_candidate_run_like_sections_and_a_failed_one_is_dropped(tmp_path: Path) -> None:
+    (tmp_path / "writers.py").write_text(
+        f"def fast(): return {FAST!r}\ndef slow(): return {SLOW!r}\ndef broken(): raise ValueError('no idea')\n"
+    )
+
+    def voter(name: str) -> dict[str, Any]:
+        return {"name": name, "description": name, "worker": {"kind": "callable", "target": f"writers:{name}"}}
+
+    report = execute(task(voter("fast"), voter("slow"), voter("broken")))
+
+    assert report["results"]["decision"]["winner"] == "fast"
+    assert [row["name"] for row in report["results"]["unfinished_sections"]] == ["broken"]
+    assert any("'broken' was dropped" in note for note in report["notes"])
+
+
+def test_the_table_of_the_specification_gives_23_21_26_and_the_hybrid() -> None:
+    rows = {"functional": (6, 9, 8), "imperative": (8, 6, 7), "hybrid": (10, 7, 9)}
+    criteria = ["performance", "readability", "maintainability"]
+    voters = [{"name": name, "scores": dict(zip(criteria, scores, strict=True))} for name, scores in rows.items()]
+    spec = task(*voters, evaluation_criteria=criteria, entry_point=None, tests=[], inputs=[])
+
+    decision = voting(spec)["results"]["decision"]
+
+    # Totals of a weighted score are means over criteria of equal weight.
+    count = len(criteria) if max(decision["totals"].values()) <= 10 else 1
+    assert {name: round(total * count) for name, total in decision["totals"].items()} == {
+        "functional": 23,
+        "imperative": 21,
+        "hybrid": 26,
+    }
+    assert decision["winner"] == "hybrid"
+
+
+def test_mistakes_of_a_vote_are_told_together() -> None:
+    with pytest.raises(SpecError) as caught:
+        voting(task({"name": "a", "path": "missing.py"}, {"name": "b"}, evaluation_criteria=["beauty"]))
+
+    text = str(caught.value)
+    assert "missing.py" in text and "'b'" in text and "beauty" in text
