@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ptx_prefect.merge.module_names import is_package, module_names, twin_of, with_parents
@@ -62,13 +62,18 @@ def logic_conflicts(
         paths: every path of the merged tree (decides how a file is imported).
     """
     added = [(edit, _words(_lines(edit.new) - _lines(edit.old))) for edit in edits if edit.new is not None]
-    wanted_of = {section: set[bytes]() for section in rivals}
+    words_of = {section: set[bytes]() for section in rivals}
     for edit, words in added:
-        wanted_of[edit.section] |= words
+        words_of[edit.section] |= words
+    everybody = Counter(word for words in words_of.values() for word in words)
     changed: list[_Changed] = []
     for edit in edits:
-        wanted = set[bytes]().union(*(wanted_of[rival] for rival in rivals[edit.section]))
-        if edit.old is not None and edit.old != edit.new and _suspects(edit, wanted):
+        kin = [words_of[other] for other in rivals if other not in rivals[edit.section]]
+
+        def is_wanted(word: bytes, kin: Sequence[set[bytes]] = kin) -> bool:
+            return everybody[word] > sum(word in words for words in kin)
+
+        if edit.old is not None and edit.old != edit.new and _suspects(edit, is_wanted):
             last = final.get(edit.path)
             changed += _changed_names(edit, final.get(twin_of(edit.path)) if last is None else last, paths)
     if not changed:
@@ -76,17 +81,17 @@ def logic_conflicts(
     return tuple(_found(changed, added, final, rivals, paths))
 
 
-def _suspects(edit: Edit, wanted: set[bytes]) -> bool:
+def _suspects(edit: Edit, is_wanted: Callable[[bytes], bool]) -> bool:
     """True when a name that rivals write may have been taken away or changed here; decided on the text."""
     old, new = edit.old or b"", edit.new or b""
     if edit.new is None:
         parts = edit.path.removesuffix(".py").removesuffix("/__init__").split("/")
-        return parts[-1].encode() in wanted
-    defined = {name for name in _DEFINITION.findall(old) if name in wanted}
+        return is_wanted(parts[-1].encode())
+    defined = {name for name in _DEFINITION.findall(old) if is_wanted(name)}
     if defined and _headers(old, defined) != _headers(new, defined):
         return True
-    lost = _lines(old) - _lines(new)
-    return any(_words({line: 1}) & wanted for line in lost if _BINDING.match(line))
+    lost = [line for line in _lines(old) - _lines(new) if _BINDING.match(line)]
+    return any(is_wanted(word) for word in set(_WORD.findall(b"\n".join(lost))))
 
 
 def _headers(text: bytes, names: set[bytes]) -> Counter[bytes]:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyflakes import checker, messages
 
@@ -18,10 +18,19 @@ from ptx_prefect.tree.changeset import Changeset
 from ptx_prefect.validate.finding import Finding
 
 _UNRESOLVED = (messages.UndefinedName, messages.UndefinedExport, messages.UndefinedLocal)
-Seen = dict[tuple[str, bytes], list[tuple[int, str]]]
+Import = tuple[int, str, str | None]
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _DYNAMIC = (b"globals()", b"sys.modules", b"__getattr__", b"setattr(")
 _OTHER_MODULES = (".pyi", ".so", ".pyd", ".pyx", ".c", ".cpp", ".rs")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found in contents before, for calls on changes that have much in common."""
+
+    messages: dict[tuple[str, bytes], list[tuple[int, str]]] = field(default_factory=dict)
+    surfaces: dict[bytes, Surface | None] = field(default_factory=dict)
+    imports: dict[tuple[str, bytes], list[Import]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +43,8 @@ class _Lost:
 
 
 def name_findings(base: Base, merged: Changeset, *, seen: Seen | None = None) -> tuple[Finding, ...]:
-    """Names that no longer resolve: undefined ones, imports of what is not there, uses of what was taken away.
-
-    ``seen`` keeps what was found in a content, for calls with changes that have much in common.
-    """
-    seen = {} if seen is None else seen
+    """Names that no longer resolve: undefined ones, imports of what is not there, uses of what was taken away."""
+    seen = seen or Seen()
     after = {change.path: change.content for change in merged.changes if change.path.endswith(".py")}
     before = dict(base.read_many(path for path in after if path in base.entries))
     there = {change.path: change.content is not None for change in merged.changes}
@@ -46,10 +52,10 @@ def name_findings(base: Base, merged: Changeset, *, seen: Seen | None = None) ->
     findings: list[Finding] = []
     for path, content in after.items():
         findings += _undefined(path, before.get(path), content, seen) if content else ()
-    lost = list(_lost_names(before, after, paths))
+    lost = list(_lost_names(before, after, paths, seen))
     if lost:
         findings += _uses_of_lost(lost, base, after, paths)
-    findings += _imports_of_nothing(base, before, after, paths)
+    findings += _imports_of_nothing(base, before, after, paths, seen)
     return tuple(dict.fromkeys(findings))
 
 
@@ -65,18 +71,27 @@ def _undefined(path: str, old: bytes | None, new: bytes, seen: Seen) -> Iterator
 
 
 def _messages(path: str, content: bytes, seen: Seen) -> list[tuple[int, str]]:
-    if (path, content) not in seen:
+    if (path, content) not in seen.messages:
         try:
             found = checker.Checker(ast.parse(content), filename=path).messages
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             found = []
         told = [(row.lineno, row.message % row.message_args) for row in found if isinstance(row, _UNRESOLVED)]
-        seen[path, content] = told
-    return seen[path, content]
+        seen.messages[path, content] = told
+    return seen.messages[path, content]
+
+
+def _surface(content: bytes, seen: Seen) -> Surface | None:
+    """What a module offers; None where nobody can know."""
+    if content not in seen.surfaces:
+        found = surface_of(content)
+        is_open = found is not None and (found.is_open or any(mark in content for mark in _DYNAMIC))
+        seen.surfaces[content] = None if is_open else found
+    return seen.surfaces[content]
 
 
 def _lost_names(
-    before: Mapping[str, bytes], after: Mapping[str, bytes | None], paths: frozenset[str]
+    before: Mapping[str, bytes], after: Mapping[str, bytes | None], paths: frozenset[str], seen: Seen
 ) -> Iterator[_Lost]:
     for path, old in before.items():
         new = after[path] if after[path] is not None else after.get(twin_of(path))
@@ -84,8 +99,8 @@ def _lost_names(
         if new is None:
             yield from (_Lost(name, path, is_module=True) for name in names)
             continue
-        had, has = surface_of(old), surface_of(new)
-        if had is None or has is None or _is_open(has, new):
+        had, has = _surface(old, seen), _surface(new, seen)
+        if had is None or has is None:
             continue
         for name in had.offers.keys() - has.offers.keys():
             # A submodule may stand in for the name.
@@ -119,34 +134,32 @@ def _python_files(base: Base, after: Mapping[str, bytes | None]) -> Iterator[tup
 
 
 def _imports_of_nothing(
-    base: Base, before: Mapping[str, bytes], after: Mapping[str, bytes | None], paths: frozenset[str]
+    base: Base, before: Mapping[str, bytes], after: Mapping[str, bytes | None], paths: frozenset[str], seen: Seen
 ) -> Iterator[Finding]:
-    surfaces: dict[str, Surface | None] = {}
-
-    def surface_at(path: str) -> Surface | None:
-        if path not in surfaces:
-            content = after[path] if path in after else base.read(path)
-            found = surface_of(content or b"")
-            surfaces[path] = None if found is None or _is_open(found, content) else found
-        return surfaces[path]
-
     for path, content in after.items():
         if content is None:
             continue
-        old = {row[1:] for row in _imports(path, before.get(path, b""), paths)}
-        for line, module, name in _imports(path, content, paths):
+        old = {row[1:] for row in _imports(path, before.get(path, b""), paths, seen)}
+        for line, module, name in _imports(path, content, paths, seen):
             if (module, name) in old or not _is_ours(module, paths):
                 continue
             home = _home_of(module, paths)
             if home is None and not _exists(module, paths):
                 yield Finding(path, line, f"imports {module!r}, which is not there")
             elif home is not None and name is not None and not _exists(f"{module}.{name}", paths):
-                surface = surface_at(home)
+                text = after[home] if home in after else base.read(home)
+                surface = _surface(text or b"", seen)
                 if surface is not None and name not in surface.offers:
                     yield Finding(path, line, f"imports {name!r} from {module!r}, which has no such name", (path, home))
 
 
-def _imports(path: str, content: bytes, paths: frozenset[str]) -> Iterator[tuple[int, str, str | None]]:
+def _imports(path: str, content: bytes, paths: frozenset[str], seen: Seen) -> list[Import]:
+    if (path, content) not in seen.imports:
+        seen.imports[path, content] = list(_must_imports(path, content, paths))
+    return seen.imports[path, content]
+
+
+def _must_imports(path: str, content: bytes, paths: frozenset[str]) -> Iterator[Import]:
     """Line, module and name of each import that must succeed."""
     try:
         tree = ast.parse(content)
@@ -187,7 +200,3 @@ def _exists(module: str, paths: frozenset[str]) -> bool:
     if any(f"{root}{place}{end}" in paths for root in ("", "src/") for end in _OTHER_MODULES):
         return True
     return any(path.startswith((f"{place}/", f"src/{place}/", f"{place}.", f"src/{place}.")) for path in paths)
-
-
-def _is_open(surface: Surface, content: bytes | None) -> bool:
-    return surface.is_open or any(mark in (content or b"") for mark in _DYNAMIC)

@@ -116,7 +116,7 @@ class _Bench:
         self.names = [name for name, _ in sides]
         self.results: dict[frozenset[str], tuple[CheckResult, ...]] = {}
         self.suspects: dict[frozenset[str], tuple[str, ...]] = {}
-        self.seen: Seen = {}
+        self.seen = Seen()
 
     def validation(self, budget: Budget) -> Validation:
         began = time.monotonic()
