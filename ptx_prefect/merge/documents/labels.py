@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from ptx_prefect.merge.documents.outline import Kind, prose_of
@@ -30,14 +29,15 @@ def definitions_of(text: str, kind: Kind) -> dict[str, str]:
 
 
 def repeated_definitions(text: str, kind: Kind) -> dict[str, int]:
-    """How often each label, target and id is defined."""
-    patterns = (_RST_DEFINITION, _RST_TARGET) if kind == "rst" else (_MARKDOWN_DEFINITION, _HTML_ID)
-    counts: Counter[str] = Counter()
-    for _, line in prose_of(split(text), kind):
-        for pattern in patterns:
-            if (match := pattern.match(line)) is not None:
-                counts[_folded(match.group(1))] += 1
-    return dict(counts)
+    """How many different texts each label has, how often each reST target and HTML id is set."""
+    pattern, id_pattern = (_RST_DEFINITION, _RST_TARGET) if kind == "rst" else (_MARKDOWN_DEFINITION, _HTML_ID)
+    found: dict[str, list[str]] = {}
+    for number, line in prose_of(split(text), kind):
+        if (match := pattern.match(line)) is not None:
+            found.setdefault(_folded(match.group(1)), []).append(" ".join(match.group(2).split()))
+        elif (match := id_pattern.match(line)) is not None:
+            found.setdefault(_folded(match.group(1)), []).append(f"line {number}")
+    return {label: len(set(texts)) for label, texts in found.items()}
 
 
 def keep_apart(base: str, ours: str, theirs: str, kind: Kind) -> tuple[str, dict[str, str]]:

@@ -52,7 +52,8 @@ def links_of(text: str, kind: Kind) -> Links:
 def repaired(text: str, versions: Sequence[str], kind: Kind) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """The text with links led to where they led before; the anchors that were rewritten; those that lead nowhere.
 
-    A link counts as broken only if it led somewhere in a version that has its line.
+    A link counts as broken only if it led somewhere in every version that has its line: what a side broke by itself
+    is not the merge's affair.
     """
     before = [links_of(version, kind) for version in versions]
     now = links_of(text, kind)
@@ -61,7 +62,8 @@ def repaired(text: str, versions: Sequence[str], kind: Kind) -> tuple[str, tuple
     for line, anchors in now.by_line.items():
         for anchor in anchors:
             meant = {one.targets[anchor] for one in before if line in one.by_line and anchor in one.targets}
-            if not meant or meant == {now.targets.get(anchor)}:
+            left_broken = any(line in one.by_line and anchor not in one.targets for one in before)
+            if not meant or left_broken or meant == {now.targets.get(anchor)}:
                 continue
             moved = {now.anchor_of(target) for target in meant}
             place = next(iter(moved)) if len(moved) == 1 else None
