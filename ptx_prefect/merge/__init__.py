@@ -48,7 +48,8 @@ def merge_file(
 
 def _merger_for(path: str) -> FileMerger:
     name = PurePosixPath(path).name.lower()
-    is_requirements = name.startswith(("requirements", "constraints")) and name.endswith((".txt", ".in"))
+    is_listed = name.startswith(("requirements", "constraints")) or PurePosixPath(path).parent.name == "requirements"
+    is_requirements = is_listed and name.endswith((".txt", ".in"))
     kind = ("manifests", "merge_manifest") if is_requirements or name in _MANIFESTS else None
     module, function = kind or _BY_SUFFIX.get(PurePosixPath(name).suffix) or ("fold", "merge_text")
     if importlib.util.find_spec(f"ptx_prefect.merge.{module}") is None:

@@ -104,6 +104,7 @@ class Merger:
         """
         base = base or replace(ours, entries=())
         mine, yours, old = (_by_key(group) for group in (ours, theirs, base))
+        _refuse_rival_replacements(old, mine, yours)
         _refuse_orphaned_comments(base, ours, theirs)
         merged = {}
         for key in dict.fromkeys((*mine, *yours)):
@@ -184,6 +185,13 @@ def _refuse_orphaned_comments(base: Group, ours: Group, theirs: Group) -> None:
         gone = {line for entry in base.entries if entry.key not in keys for line in comments_of(entry.lead)}
         if left & gone:
             raise Unmergeable("a comment outlived the entry below it")
+
+
+def _refuse_rival_replacements(old: dict[str, Entry], mine: dict[str, Entry], yours: dict[str, Entry]) -> None:
+    """Both sides dropped an entry and each put others in: two renames, or two replacements, of one thing."""
+    added = [set(side) - set(old) for side in (mine, yours)]
+    if set(old) - set(mine) - set(yours) and added[0] - added[1] and added[1] - added[0]:
+        raise Unmergeable("both sides replaced an entry")
 
 
 def pick(base: Group, ours: Group, theirs: Group, field: str) -> str:

@@ -216,6 +216,11 @@ MUST_CONFLICT = {
         [("pytest>=7\n", "pytest @ https://a.example/p.whl\n"), ("pytest>=7\n", "pytest>=8\n")],
         "dependency",
     ),
+    "one project replaced by two": (
+        "requirements.txt",
+        [("pytest>=7\n", "nose2\n"), ("pytest>=7\n", "ward\n")],
+        "file",
+    ),
     "two comments": ("requirements.txt", [("# pinned", "# bug 1"), ("# pinned", "# bug 2")], "file"),
     "toml: two versions": ("pyproject.toml", [('"1.0"', '"1.1"'), ('"1.0"', '"2.0"')], "file"),
     "toml: removed and bumped": (
@@ -242,6 +247,11 @@ MUST_CONFLICT = {
         "file",
     ),
     "json: no common range": ("package.json", [("^4.17.0", "^5.0.0"), ("^4.17.0", "^4.18.0")], "dependency"),
+    "json: one script renamed by both": (
+        "package.json",
+        [('"test": "jest"', '"test:unit": "jest"'), ('"test": "jest"', '"check": "jest"')],
+        "file",
+    ),
     "json: uncertain range": ("package.json", [("^4.17.0", "latest"), ("^4.17.0", "^4.18.0")], "dependency"),
     "json: one script": ("package.json", [('"tsc"', '"tsc -b"'), ('"tsc"', '"esbuild"')], "file"),
     "json: runtime and development": (
