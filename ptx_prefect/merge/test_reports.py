@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import warnings
@@ -100,6 +101,25 @@ def combine_coverage(
             return _totals(combined, xml)
         except (CoverageException, CoverageWarning) as error:
             raise MergeError(f"coverage.py cannot combine {len(files)} data files: {error}") from error
+
+
+def coverage_config_of(workdir: Path) -> Path | None:
+    """The configuration file that coverage.py would read in ``workdir``; None where there is none."""
+    for name, mark in _CONFIGS:
+        path = workdir / name
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if mark in path.read_text(encoding="utf-8"):
+                return path
+    return None
+
+
+_CONFIGS = (
+    (".coveragerc", ""),
+    ("setup.cfg", "[coverage:"),
+    ("tox.ini", "[coverage:"),
+    ("pyproject.toml", "[tool.coverage"),
+)
+"""In coverage.py's order, with what shows that the file means it."""
 
 
 def _totals(combined: object, xml: Path | None) -> CoverageTotals:

@@ -12,7 +12,7 @@ import coverage
 import pytest
 
 from ptx_prefect.errors import MergeError
-from ptx_prefect.merge.test_reports import combine_coverage, merge_junit
+from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of, merge_junit
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.workers.test_totals import read_cases, totals_of
 
@@ -140,7 +140,7 @@ def test_outcomes_and_coverage_equal_those_of_one_serial_run(
         [Path(value["coverage"]) for value in values],
         tmp_path / "all.data",
         source=[str(suite / "pkg")],
-        config_file=suite / "pyproject.toml",
+        config_file=coverage_config_of(suite),
     )
 
     assert [type(outcome) for outcome in outcomes] == [Done, Done, Failed]
@@ -162,6 +162,20 @@ def test_outcomes_without_coverage_too(suite: Path, tmp_path: Path, run_section:
     merge_junit([tmp_path / f"s{n}.files" / "junit.xml" for n in range(3)], tmp_path / "all.xml")
 
     assert _rows(tmp_path / "all.xml") == _rows(tmp_path / "serial.xml")
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_suite_that_asks_for_parallel_data_files_has_one_all_the_same(
+    suite: Path, tmp_path: Path, run_section: Any, warm: bool
+) -> None:
+    (suite / "pyproject.toml").write_text(CONFIG.replace("branch = true", "parallel = true"))
+    config = {"args": ARGS, "coverage": True, "source": ["pkg"], "warm": warm}
+    outcome = run_section("pytest", {**config, "tests": ["tests/test_a.py"]})
+
+    assert isinstance(outcome, Done) and isinstance(outcome.value, dict), outcome
+    covered = combine_coverage([Path(outcome.value["coverage"])], tmp_path / "all.data", source=["pkg"])
+    assert covered.lines_covered > 0
+    assert not list(suite.glob(".coverage*"))
 
 
 def test_failed_tests_are_permanent_and_keep_their_reports(suite: Path, run_section: Any) -> None:
