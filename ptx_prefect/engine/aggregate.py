@@ -10,7 +10,7 @@ from ptx_prefect.engine.account import Aggregated
 from ptx_prefect.engine.execution import Execution
 from ptx_prefect.engine.merging import merge_sections
 from ptx_prefect.errors import MergeError
-from ptx_prefect.merge.test_reports import combine_coverage, merge_junit
+from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of, merge_junit
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import suite_scope
 from ptx_prefect.run.outcomes import Done, Failed
@@ -24,13 +24,16 @@ def aggregate(spec: SectioningSpec, execution: Execution, output: Path) -> Aggre
     records, sections = execution.records, execution.plan.sections
     tested = [records[section.name] for section in sections if section.worker == "pytest"]
     if tested:
-        return _aggregate_tests(spec.main_task.suite or Suite(), tested, output, execution.site.state)
+        suite, workdir = spec.main_task.suite or Suite(), Path(spec.workdir)
+        return _aggregate_tests(suite, tested, output, execution.site.state, workdir)
     if execution.site.base is not None:
         return merge_sections(spec, execution, execution.site.base, output)
     return Aggregated()
 
 
-def _aggregate_tests(suite: Suite, records: Sequence[SectionRecord], output: Path, state: Path) -> Aggregated:
+def _aggregate_tests(
+    suite: Suite, records: Sequence[SectionRecord], output: Path, state: Path, workdir: Path
+) -> Aggregated:
     """One JUnit file and one coverage result for all sections, equal to those of one serial run."""
     values = [(record, value) for record in records if (value := _value_of(record)) is not None]
     junits = [Path(value["junit"]) for _, value in values if value.get("junit")]
@@ -43,7 +46,9 @@ def _aggregate_tests(suite: Suite, records: Sequence[SectionRecord], output: Pat
             tests = {**totals.as_json(), "junit": str(output / "junit.xml")}
         if coverages:
             data, xml = output / "coverage.data", output / "coverage.xml"
-            covered = combine_coverage(coverages, data, source=suite.source, xml=xml)
+            covered = combine_coverage(
+                coverages, data, source=suite.source, xml=xml, config_file=coverage_config_of(workdir)
+            )
             tests |= {"coverage_percent": round(covered.percent, 2), "lines_covered": covered.lines_covered}
             tests |= {"lines_total": covered.lines_total, "coverage": str(data), "coverage_xml": str(xml)}
     except MergeError as error:
