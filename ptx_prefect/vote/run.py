@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from ptx_prefect.vote.answers import poll
+from ptx_prefect.vote.command_gate import CommandGate
 from ptx_prefect.vote.criteria import NOISE_RATIO, Measured, cost_s, known_criterion, score_field
 from ptx_prefect.vote.entry import Entry, enter_hybrid
 from ptx_prefect.vote.judges import Judged, Judgement, combine_judgements
@@ -51,9 +52,15 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         VoteError: the vote cannot be held; says what is missing.
     """
     check_vote(candidates, task)
+    absent = sorted(set(task.given) - {candidate.name for candidate in candidates})
+    if absent:
+        told = f"scores were given for {', '.join(map(repr, absent))}, which gave no candidate"
+        task = replace(task, notes=(*task.notes, told))
     if task.entry_point is None or laboratory is None:
         return _documented(*_by_words(candidates, task), task)
-    gate = _with_verdicts(laboratory.gate(candidates), task)
+    if task.test_command is not None:
+        laboratory = CommandGate(laboratory, task.test_command, task.prelude)
+    gate = laboratory.gate(candidates)
     kept = [candidate for candidate, result in zip(candidates, gate, strict=True) if result.kept]
     if not kept:
         out = tuple(candidate.name for candidate in candidates)
@@ -131,25 +138,11 @@ def by_speed(field: Sequence[Candidate], timings: Sequence[Timing], reliabilitie
     return Ranked(order, tied)
 
 
-def _with_verdicts(gate: Sequence[GateResult], task: VoteTask) -> tuple[GateResult, ...]:
-    """The gate with the test command as one more test."""
-    if not task.verdicts:
-        return tuple(gate)
-    rows = []
-    for row in gate:
-        verdict = task.verdicts[row.candidate]
-        problem = row.problem or ("" if verdict.passed else f"the test command failed: {verdict.said}")
-        rows.append(replace(row, passed=(*row.passed, verdict.passed), problem=problem))
-    best = max((sum(row.passed) for row in rows if row.loads), default=0)
-    return tuple(replace(row, kept=row.loads and sum(row.passed) == best) for row in rows)
-
-
 def _with_hybrid(
     trial: Trial, task: VoteTask, laboratory: Laboratory, gate: Sequence[GateResult]
 ) -> tuple[Trial, Entry | None]:
     """Let a synthesis compete. It wins only if it measures better than all: a tie goes to those that were there."""
-    # A test command runs elsewhere, so a synthesis could not pass it.
-    if not task.hybrid or task.verdicts or len(trial.field) < 2 or not trial.timings:
+    if not task.hybrid or len(trial.field) < 2 or not trial.timings:
         return trial, None
     entry = enter_hybrid(trial.field, trial.ranked.order[0], laboratory, gate)
     if entry.candidate is None or entry.gate is None:
@@ -273,7 +266,7 @@ def _by_words(candidates: Sequence[Candidate], task: VoteTask) -> tuple[Decision
         totals=ranked.totals,
         pareto=ranked.front,
         sensitivity=_sensitivity(measured, ranked, task),
-        notes=(told, *measured.notes, *judged.notes, *notes),
+        notes=(told, *task.notes, *measured.notes, *judged.notes, *notes),
         not_measured=tuple(measured.not_measured),
     )
     return decision, Circumstances(not_measured=measured.not_measured)
@@ -283,7 +276,7 @@ def _by_agreement(candidates: Sequence[Candidate], task: VoteTask, notes: Sequen
     heard = poll(((one.name, one.source) for one in candidates), quorum=task.quorum)
     order = tuple(name for group in heard.groups for name in group)
     supports = tuple(len(group) / len(candidates) for group in heard.groups)
-    told = [*notes, f"answers were compared as {heard.form}"]
+    told = [*notes, *task.notes, f"answers were compared as {heard.form}"]
     if not heard.reached:
         told.append(f"the quorum of {task.quorum:.0%} was not reached: {heard.share:.0%} agree; decide by hand")
     return Decision(

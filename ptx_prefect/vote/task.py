@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ptx_prefect.errors import VoteError
@@ -13,11 +14,15 @@ from ptx_prefect.vote.values import Aggregation, Candidate, GateResult, Output, 
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a candidate passed a test that was run elsewhere, and what was said if not."""
+class TestCommand:
+    """A command that tests a candidate by its exit code; see ``command_gate``. Deadline in seconds, for each one."""
 
-    passed: bool
-    said: str = ""
+    __test__ = False  # pytest: a value, not a test class
+
+    argv: tuple[str, ...]
+    workdir: Path
+    deadline_s: float = 60.0
+    memory_mb: float = 2048.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class VoteTask:
         quorum: the share of the candidates that must agree; a vote below it says so.
         hybrid: whether a synthesis of the best parts may enter.
         soft_tests: assert statements of unknown quality: evidence, never a gate.
-        verdicts: candidate to what a test command said of it, run elsewhere; counts as one more visible test.
+        test_command: counts as one more visible test.
         notes: what the reader of the decision must know about how the task was read.
     """
 
@@ -53,7 +58,7 @@ class VoteTask:
     quorum: float | None = None
     hybrid: bool = True
     soft_tests: tuple[str, ...] = ()
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    test_command: TestCommand | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -106,12 +111,6 @@ def check_vote(candidates: Sequence[Candidate], task: VoteTask) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise VoteError(f"candidate names must be unique, found {twice!r} more than once")
-    strangers = sorted((set(task.given) | set(task.verdicts) | {one.candidate for one in task.judgements}) - set(names))
-    if strangers:
-        raise VoteError(f"there are scores for {strangers!r}, who are no candidates; the candidates are {names!r}")
-    unjudged = sorted(set(names) - set(task.verdicts)) if task.verdicts else []
-    if unjudged:
-        raise VoteError(f"the test command was not run on {unjudged!r}; give a verdict for each candidate, or for none")
     scored = [key for key in task.criteria if all(key in task.given.get(name, {}) for name in names)]
     judged = {one.criterion for one in task.judgements}
     check_criteria(task.criteria, [*scored, *judged])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ptx_prefect.errors import VoteError
@@ -14,8 +15,10 @@ from ptx_prefect.vote.criteria import check_criteria, known_criterion
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.presets import preset, program_in
 from ptx_prefect.vote.pytest_files import FileTests, file_tests
-from ptx_prefect.vote.task import Verdict, VoteTask
+from ptx_prefect.vote.task import TestCommand, VoteTask
 from ptx_prefect.vote.values import Candidate
+
+_NEED_ENTRY = ("tests", "test_files", "test_command", "inputs", "benchmark")
 
 
 def voters_of(spec: VotingSpec) -> tuple[Voter, ...]:
@@ -53,6 +56,9 @@ def mistakes_in_vote(spec: VotingSpec, *, workdir: Path, has_worker: bool = Fals
     scored = has_scores or spec.judges or readable or spec.aggregation == "consensus"
     if spec.main_task.entry_point is None and not scored:
         mistakes["main_task.entry_point"] = "is needed to run and measure candidates; or give scores or judges"
+    tried = [key for key in _NEED_ENTRY if getattr(spec.main_task, key)]
+    if spec.main_task.entry_point is None and tried:
+        mistakes["main_task.entry_point"] = f"is needed beside {' and '.join(tried)}: what do the candidates define?"
     return mistakes
 
 
@@ -62,7 +68,6 @@ def vote_task_of(
     workdir: Path,
     judgements: Sequence[Judgement] = (),
     reliabilities: Mapping[str, float] | None = None,
-    verdicts: Mapping[str, Verdict] | None = None,
 ) -> VoteTask:
     """The task as one value. Weights and given scores may use any usual word for a criterion of the task.
 
@@ -88,7 +93,7 @@ def vote_task_of(
         reliabilities=reliabilities or {},
         quorum=spec.quorum,
         hybrid=spec.hybrid,
-        verdicts=verdicts or {},
+        test_command=_test_command(spec, workdir),
         notes=tuple(f"not used as a test: {reason}" for file in files for reason in file.left_out),
     )
 
@@ -161,6 +166,14 @@ def _as_asked(values: Mapping[str, float], criteria: Sequence[str]) -> dict[str,
         known = None if key in criteria else known_criterion(key)
         found[words.get(known.name, key) if known else key] = value
     return found
+
+
+def _test_command(spec: VotingSpec, workdir: Path) -> TestCommand | None:
+    argv = spec.main_task.test_command
+    if argv is None:
+        return None
+    command = TestCommand(argv, workdir)
+    return replace(command, deadline_s=spec.timeout_seconds) if spec.timeout_seconds else command
 
 
 def _tests_in(path: Path, entry_point: str) -> FileTests:

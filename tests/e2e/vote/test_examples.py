@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ptx_prefect.vote.laboratory import Trials
 from ptx_prefect.vote.page import rationale_page
 from ptx_prefect.vote.pytest_files import file_tests
 from ptx_prefect.vote.run import hold_vote
-from ptx_prefect.vote.task import VoteTask
+from ptx_prefect.vote.task import TestCommand, VoteTask
 from ptx_prefect.vote.values import Candidate
 from ptx_prefect.vote.voters import ready_candidate, vote_task_of, voters_of
 
@@ -173,3 +174,18 @@ def test_a_pytest_file_is_a_gate():
     assert decision.winner == "right"
     assert [row.passed for row in decision.gate] == [(True, False), (True, True)]
     assert "tmp_path" in tests.left_out[0]
+
+
+def test_a_test_command_gates_every_candidate_and_is_said_to_be_no_sandbox():
+    check = "import sys, candidate; print('f(-1) is', candidate.f(-1)); sys.exit(candidate.f(-1) != -2)"
+    command = TestCommand((sys.executable, "-c", check), ROOT)
+    right, wrong = Candidate("right", "def f(x): return x * K"), Candidate("wrong", "def f(x): return abs(x) * K")
+    endless = Candidate("endless", "def f(x):\n    while x < 0: pass\n    return x * K")
+    task = VoteTask(entry_point="f", prelude="K = 2", test_command=replace(command, deadline_s=5.0))
+    decision = held([endless, wrong, right], task)
+
+    assert decision.winner == "right"
+    assert decision.gated_out == ("endless", "wrong")
+    assert "f(-1) is 2" in decision.gate[1].problem
+    assert "deadline" in decision.gate[0].problem
+    assert any("no sandbox" in remark for remark in decision.rationale["sandbox"])

@@ -106,6 +106,12 @@ def test_prose_without_scores_or_judges_needs_consensus():
     assert mistakes_in_vote(spec_of(aggregation="consensus", **changes), workdir=ROOT) == {}
 
 
+def test_tests_without_an_entry_point_are_a_mistake_and_not_ignored():
+    spec = spec_of(main_task={"entry_point": None, "tests": ["assert f(0) == 0"], "test_command": ["make"]})
+
+    assert "tests and test_command" in mistakes_in_vote(spec, workdir=ROOT)["main_task.entry_point"]
+
+
 def test_a_callable_is_a_candidate_by_its_modules_source():
     voter = Voter(name="ours", callable="ptx_prefect.vote.answers:normalised")
     candidate = ready_candidate(voter, workdir=ROOT, entry_point="f")
