@@ -1,0 +1,9 @@
+import process from "node:process";
+
+export const environment = process.env.NODE_ENV ?? "development";
+
+// frontend
+
+// backend
+
+// database

@@ -1,0 +1,27 @@
+"""Everything a developer runs by hand: `python tools/dev.py <command>`."""
+
+import sys
+
+COMMANDS = {}
+
+
+def command(function):
+    """Make a function callable by its name."""
+    COMMANDS[function.__name__] = function
+    return function
+
+
+@command
+def commands():
+    """What can be called."""
+    print(", ".join(sorted(COMMANDS)))
+
+
+# frontend
+
+# backend
+
+# database
+
+if __name__ == "__main__":
+    sys.exit(COMMANDS[sys.argv[1] if len(sys.argv) > 1 else "commands"]())

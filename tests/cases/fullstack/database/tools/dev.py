@@ -1,0 +1,36 @@
+"""Everything a developer runs by hand: `python tools/dev.py <command>`."""
+
+import os
+import subprocess
+import sys
+
+COMMANDS = {}
+
+
+def command(function):
+    """Make a function callable by its name."""
+    COMMANDS[function.__name__] = function
+    return function
+
+
+@command
+def commands():
+    """What can be called."""
+    print(", ".join(sorted(COMMANDS)))
+
+
+# frontend
+
+# backend
+
+# database
+
+
+@command
+def migrate():
+    """Bring the database to the newest schema."""
+    return subprocess.call(["npm", "run", "migrate"], env={"DATABASE_URL": "postgres://localhost/todo", **os.environ})
+
+
+if __name__ == "__main__":
+    sys.exit(COMMANDS[sys.argv[1] if len(sys.argv) > 1 else "commands"]())
