@@ -103,10 +103,9 @@ class PytestWorker:
         junit, data = folder / "junit.xml", folder / "coverage.data"
         for stale in (junit, *folder.glob("coverage.data*")):
             stale.unlink(missing_ok=True)
-        ended = _run(job, folder, junit, data, beat)
-        order = ended[1]
-        early = outcome_unless_exited(ended[0], order)
-        return early if early is not None else _outcome(job, ended[0], junit, data)
+        ended, order = _run(job, folder, junit, data, beat)
+        early = outcome_unless_exited(ended, order)
+        return early if early is not None else _outcome(job, ended, junit, data)
 
 
 def _run(job: Job, folder: Path, junit: Path, data: Path, beat: Beat) -> tuple[Ended, Order]:

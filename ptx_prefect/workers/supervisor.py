@@ -353,7 +353,9 @@ def _descriptors() -> list[int]:
 
 def _last_line(path: Path) -> str:
     try:
-        lines = path.read_bytes()[-400:].decode("utf-8", "replace").splitlines()
+        with path.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - 400))
+            lines = stream.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
     return lines[-1].strip()[:200] if lines else ""
