@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ptx_prefect.errors import VoteError
 from ptx_prefect.run.outcomes import Done
-from ptx_prefect.spec import Voter, VotingSpec
+from ptx_prefect.spec import Voter, VotingSpec, WorkerRef
 from ptx_prefect.tree.changeset import Changeset
 from ptx_prefect.vote.criteria import check_criteria, known_criterion
 from ptx_prefect.vote.judges import Judgement
@@ -18,12 +18,20 @@ from ptx_prefect.vote.pytest_files import FileTests, file_tests
 from ptx_prefect.vote.task import TestCommand, VoteTask
 from ptx_prefect.vote.values import Candidate
 
+_THINKING = ("chat", "agent")
 _NEED_ENTRY = ("tests", "test_files", "test_command", "inputs", "benchmark")
 
 
-def voters_of(spec: VotingSpec) -> tuple[Voter, ...]:
-    """The voters as objects; one that is only a name gets its preset's description."""
-    return tuple(_described(Voter(name=one) if isinstance(one, str) else one) for one in spec.voters)
+def voters_of(spec: VotingSpec, *, default_worker: WorkerRef | None = None) -> tuple[Voter, ...]:
+    """The voters as objects; one that is only a name gets its preset's description.
+
+    A voter named after a model (haiku, sonnet, opus) that thinks gets a worker with that model's alias.
+
+    Args:
+        default_worker: the settings' one, for voters and tasks that name none.
+    """
+    plain = [Voter(name=one) if isinstance(one, str) else one for one in spec.voters]
+    return tuple(_with_model(_described(voter), spec.worker or default_worker) for voter in plain)
 
 
 def mistakes_in_vote(spec: VotingSpec, *, workdir: Path, has_worker: bool = False) -> dict[str, str]:
@@ -140,6 +148,17 @@ def _described(voter: Voter) -> Voter:
     if voter.description or found is None:
         return voter
     return voter.model_copy(update={"description": found.instruction})
+
+
+def _with_model(voter: Voter, fallback: WorkerRef | None) -> Voter:
+    found, worker = preset(voter.name), voter.worker or fallback
+    brings_one = voter.source is not None or voter.path is not None or voter.callable is not None
+    if found is None or found.model is None or worker is None or brings_one:
+        return voter
+    config = {"kind": worker} if isinstance(worker, str) else dict(worker)
+    if config.get("kind") not in _THINKING or (voter.worker is not None and "model" in config):
+        return voter
+    return voter.model_copy(update={"worker": config | {"model": found.model}})
 
 
 def _criteria_mistakes(spec: VotingSpec) -> dict[str, str]:

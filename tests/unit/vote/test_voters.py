@@ -70,6 +70,17 @@ def test_given_scores_under_any_usual_word_decide_the_golden_table():
     assert decision.winner == "hybrid"
 
 
+def test_a_voter_named_after_a_model_thinks_with_it():
+    names = ["haiku", "opus", "functional", {"name": "sonnet", "worker": {"kind": "chat", "model": "local"}}]
+    chat = {"kind": "chat", "temperature": 0}
+    workers = [voter.worker for voter in voters_of(spec_of(voters=names, worker=chat))]
+
+    assert workers == [chat | {"model": "haiku"}, chat | {"model": "opus"}, None, {"kind": "chat", "model": "local"}]
+    assert voters_of(spec_of(voters=["opus"], worker={"kind": "command"}))[0].worker is None
+    by_default = voters_of(spec_of(voters=["opus"], worker=None), default_worker="chat")
+    assert by_default[0].worker == {"kind": "chat", "model": "opus"}
+
+
 def test_all_mistakes_come_at_once_by_place():
     spec = spec_of(
         worker=None,
