@@ -62,6 +62,7 @@ class Results(StrictModel):
     decision: Mapping[str, Any] | None = None
     validation: Mapping[str, Any] | None = None
     published: Mapping[str, Any] | None = None
+    after: Annotated[tuple[Mapping[str, Any], ...], Field(description="Verdicts on the merged output.")] = ()
 
 
 class PerformanceMetrics(StrictModel):

@@ -101,6 +101,19 @@ class Output(StrictModel):
     patches: Annotated[str | None, Field(description="A directory that gets one patch file a section.")] = None
 
 
+class AfterStep(StrictModel):
+    """Something done on the merged output: tests, an evaluator, documentation. Its verdict enters the report."""
+
+    name: Name
+    description: str = ""
+    worker: WorkerRef | None = None
+    reads: Annotated[
+        tuple[str, ...], Field(description="Paths or globs of the merged tree that a model is shown.")
+    ] = ()
+    required: Annotated[bool, Field(description="The run fails where this step does not pass.")] = True
+    timeout_seconds: Annotated[Seconds | None, Field(description="Deadline of this step (seconds).")] = None
+
+
 class Budget(StrictModel):
     """What the whole run may spend. Each call is reserved before it is made; what does not fit is not started."""
 
@@ -139,6 +152,8 @@ class SectioningSpec(_Task):
     checks: Annotated[
         tuple[Argv, ...], Field(alias="validate", description="Commands that the merged tree must pass.")
     ] = ()
+    strict: Annotated[bool, Field(description="Refuse a task that gains nothing from running in parallel.")] = False
+    after: Annotated[tuple[AfterStep, ...], Field(description="Steps on the merged output, in order.")] = ()
     on_overlap: Annotated[
         Literal["sequence", "merge", "refuse"], Field(description="Two sections that would write the same file.")
     ] = "sequence"
@@ -275,6 +290,7 @@ def _relations(data: Mapping[str, Any], mode: str) -> dict[str, str]:
     if mode == "voting":
         return _twice("voters", _named(data.get("voters")))
     mistakes = _twice("main_task.components", _named(main.get("components")))
+    mistakes |= _twice("after", _named(data.get("after")))
     mistakes |= _dependencies(main.get("components"))
     if main.get("components") and main.get("level"):
         mistakes["main_task.level"] = "stands beside components; keep one: level derives the sections"

@@ -19,11 +19,15 @@ from ptx_prefect.report import (
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, OverMemory, Skipped, TimedOut, Usage, headline_of
 from ptx_prefect.run.ready import remaining_paths
 from ptx_prefect.run.records import SectionRecord
+from ptx_prefect.tree import Changeset
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregated:
-    """What came of merging the sections' results; each part None or empty where it does not apply."""
+    """What came of merging the sections' results; each part None or empty where it does not apply.
+
+    ``merged`` is what all sections together changed, where that passed its checks.
+    """
 
     merged_output: str | None = None
     conflicts_resolved: int = 0
@@ -32,6 +36,8 @@ class Aggregated:
     tests: Mapping[str, Any] | None = None
     validation: Mapping[str, Any] | None = None
     published: Mapping[str, Any] | None = None
+    after: tuple[Mapping[str, Any], ...] = ()
+    merged: Changeset | None = None
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -78,6 +84,7 @@ def make_report(
             tests=aggregated.tests,
             validation=aggregated.validation,
             published=aggregated.published,
+            after=aggregated.after,
         ),
         performance_metrics=_performance(plan, ordered, measured),
         next_steps=_next_steps(rest, aggregated, measured),

@@ -58,6 +58,7 @@ def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, outpu
         resolutions=tuple(asdict(row) for row in found.merged.resolutions[:MAX_RESOLUTIONS]),
         validation=_validation(found),
         published=published,
+        merged=found.merged.changeset if found.passed else None,
         failures=tuple(failures),
     )
 

@@ -65,6 +65,14 @@ def perform(request: Request) -> WorkerOutcome:
     return outcome
 
 
+def work_once(request: Request) -> WorkerOutcome:
+    """As :func:`perform`, for what follows the sections: keeping the result is the caller's."""
+    try:
+        return _work(request, Store(Path(request.state_dir)).directory(request.key))
+    except PtxError as error:
+        return Failed(str(error), kind=type(error).__name__, permanent=True)
+
+
 def _work(request: Request, directory: Path) -> WorkerOutcome:
     if request.base is None:
         return _run_worker(request, directory, Path(request.workdir))

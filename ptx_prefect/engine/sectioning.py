@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from ptx_prefect.engine.account import Aggregated, Measured, make_report
+from ptx_prefect.engine.afterwards import check_after, run_after
 from ptx_prefect.engine.aggregate import aggregate
 from ptx_prefect.engine.artifacts import ProgressArtifact, plan_artifact, report_artifact
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
@@ -37,6 +39,7 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     spending = Spending(spec.budget, settings)
     spec, plan = plan_task(spec, settings, state_dir=state, ledger=spending.ledger if spec.budget else None)
     check_sections(plan, Path(spec.workdir))
+    check_after(spec, settings)
     base, reference = pin(spec.base) if spec.base is not None else (None, None)
     site = Site(Path(spec.workdir), state, base, reference)
     output = open_output(spec.task_id, spec.output_dir)
@@ -47,12 +50,12 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
         plan, settings, site, fresh=fresh, fail_fast=spec.fail_fast, observers=observers, spending=spending
     )
     try:
-        return _to_report(spec, execution, output, began_s)
+        return _to_report(spec, settings, execution, output, began_s)
     finally:
         log.close()
 
 
-def _to_report(spec: SectioningSpec, execution: Execution, output: Path, began_s: float) -> Report:
+def _to_report(spec: SectioningSpec, settings: Settings, execution: Execution, output: Path, began_s: float) -> Report:
     """Run, aggregate, write; the report is written even when the run is stopped."""
     stopped: BaseException | None = None
     try:
@@ -61,6 +64,9 @@ def _to_report(spec: SectioningSpec, execution: Execution, output: Path, began_s
         stopped = error
     dispatch_s = execution.dispatch.elapsed_s
     aggregated = Aggregated() if stopped else aggregate(spec, execution, output)
+    if spec.after and not stopped and (aggregated.merged is not None or execution.site.base is None):
+        done = run_after(spec, settings, execution, aggregated.merged, output)
+        aggregated = replace(aggregated, after=done.verdicts, failures=(*aggregated.failures, *done.failures))
     because = execution.scheduler.stopped_because
     measured = Measured(
         wall_s=time.monotonic() - began_s,

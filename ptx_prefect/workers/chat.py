@@ -81,11 +81,10 @@ class ChatWorker:
     ) -> Forecast:
         """The most that a section can spend; ``has_files``: it declares paths to read or write."""
         output = config.get("output", "files")
-        shows_files = has_files and output == "files"
         context = int(_number(config, "context_bytes"))
         default = FILES_INSTRUCTIONS if output == "files" else TEXT_INSTRUCTIONS
         size = len(str(config.get("instructions") or default).encode()) + prompt_bytes(
-            description, inputs, shows_files=shows_files, context_bytes=context
+            description, inputs, shows_files=has_files, context_bytes=context
         )
         frame = 0 if output == "text" else FRAME_TOKENS + len(str(output)) // BYTES_PER_TOKEN
         return Forecast(
@@ -137,7 +136,7 @@ def _question(job: Job) -> Question:
     return Question(
         model=_model(config),
         instructions=str(config.get("instructions") or default),
-        prompt=task_text(job, context_bytes=context, shows_files=output == "files"),
+        prompt=task_text(job, context_bytes=context),
         output=output,
         mode=str(config.get("output_mode", "tool")),
         max_tokens=int(_number(config, "max_tokens")),

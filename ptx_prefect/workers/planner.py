@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import PlanError, SpecError
+from ptx_prefect.plan.advice import advice_on, refuse_without_gain
 from ptx_prefect.plan.by_model import SCHEMA, Ask, Proposed, needs_components, with_proposed_components
 from ptx_prefect.plan.make import deadline_of, make_plan, worker_of
 from ptx_prefect.plan.plan import Plan
@@ -45,9 +46,11 @@ def plan_task(
     planning = Planning(state_dir, deadline_of(None, spec, settings), ledger)
     proposed = with_components(spec, settings, planning)
     plan = make_plan(proposed.spec, settings, state_dir=state_dir)
-    if proposed.note:
-        plan = replace(plan, notes=(*plan.notes, proposed.note))
-    return proposed.spec, plan
+    advice = advice_on(plan)
+    if spec.strict:
+        refuse_without_gain(advice)
+    notes = (*plan.notes, *((proposed.note,) if proposed.note else ()), *advice)
+    return proposed.spec, replace(plan, notes=notes)
 
 
 def with_components(spec: SectioningSpec, settings: Settings, planning: Planning) -> Proposed:

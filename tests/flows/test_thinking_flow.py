@@ -102,3 +102,44 @@ def test_no_key_is_left_anywhere(tmp_path: Path) -> None:
     assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
     assert any("PATH=" in path.read_text(errors="ignore") for path in files if path.name == "log.txt")
     assert json.loads((tmp_path / "work/ptx-output/t/report.json").read_text())["status"] == "partial"
+
+
+def test_steps_on_the_merged_output_give_verdicts(tmp_path: Path) -> None:
+    """A command and an evaluator look at the merged tree; a second run asks neither again."""
+    (tmp_path / "base").mkdir()
+
+    def script(call: Call) -> Answer:
+        if "# Your part: after: evaluator" in call.prompt:
+            assert "VALUE = 1" in call.prompt
+            return Answer(data={"passed": False, "reasons": ["a.py has no tests"]})
+        name = "a" if "Say 0." in call.prompt else "b"
+        return Answer(data={"summary": "done", "files": [{"path": f"{name}.py", "content": "VALUE = 1\n"}]})
+
+    steps = [
+        {"name": "both", "worker": {"kind": "command", "argv": ["python3", "-c", "import a, b"]}},
+        {"name": "evaluator", "reads": ["*.py"], "required": False},
+    ]
+    with Provider(script) as provider:
+        spec = task(provider, 2, config={"output": "files"}, base=str(tmp_path / "base"), after=steps)
+        del spec["worker"]["output"]
+        first = sectioning(spec)
+        second = sectioning(spec)
+    verdicts = [(row["name"], row["passed"], row["reason"]) for row in first["results"]["after"]]
+
+    assert verdicts == [("both", True, ""), ("evaluator", False, "a.py has no tests")]
+    assert first["status"] == "success" and provider.count == 3
+    assert [row["reused"] for row in second["results"]["after"]] == [True, True]
+
+
+def test_a_required_step_that_says_no_fails_the_run() -> None:
+    rows = [{"name": name, "worker": {"kind": "command", "argv": ["true"]}} for name in "ab"]
+    step = {"name": "smoke", "worker": {"kind": "command", "argv": ["sh", "-c", "echo broken; exit 1"]}}
+    spec = {
+        "task_id": "t",
+        "mode": "sectioning",
+        "main_task": {"description": "d", "components": rows},
+        "after": [step],
+    }
+
+    with pytest.raises(RunError, match="'smoke' says no"):
+        sectioning(spec)
