@@ -7,16 +7,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.references.facts import FileFacts
 from ptx_prefect.plan.references.records import FORMAT, Record, facts_of_record, record_from_line
-from ptx_prefect.plan.references.resolve import Resolver
+from ptx_prefect.plan.references.resolve import Interfaces, Resolver
 from ptx_prefect.plan.references.tree import References
 from ptx_prefect.plan.references.work import digest_of, resolve_share, scan_share
+from ptx_prefect.tree.globs import parents_of
 
 _WORTH_A_PROCESS_BYTES = 400_000
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -54,35 +55,51 @@ def read_references(
 
 
 def _sources(root: Path, files: Sequence[str] | None) -> list[Source]:
-    paths = ((path, (root / path).stat().st_size) for path in files if path.endswith(".py")) if files else _walk(root)
     prefix = _package_above(root)
+    folders = {"": bool(prefix)}
+    if files is None:
+        paths = _walk(str(root), folders)
+    else:
+        paths = [(path, (root / path).stat().st_size) for path in files if path.endswith(".py")]
+        for folder in {parent for path, _ in paths for parent in parents_of(path)}:
+            folders[folder] = (root / folder / "__init__.py").exists()
     packages: dict[str, str] = {"": prefix}
     found = []
     for path, size in paths:
         folder, _, name = path.rpartition("/")
-        package = _package_of(root, folder, packages)
+        package = packages[folder] if folder in packages else _package_of(folder, folders, packages)
         stem = name[:-3]
         module = package if stem == "__init__" else f"{package}.{stem}" if package else stem
         found.append((path, module or stem, stem == "__init__", size))
     return _with_unique_modules(found)
 
 
-def _walk(root: Path) -> Iterator[tuple[str, int]]:
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        with os.scandir(root / folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.name.endswith(".py"):
+def _walk(root: str, folders: dict[str, bool]) -> list[tuple[str, int]]:
+    """Path and size of every Python file; notes in ``folders`` which folders are packages.
+
+    Strings rather than `Path`: on a warm cache this walk is most of the time that is left.
+    """
+    found: list[tuple[str, int]] = []
+    open_ = [""]
+    while open_:
+        folder = open_.pop()
+        files, inner = [], []
+        start = f"{folder}/" if folder else ""
+        with os.scandir(f"{root}/{folder}") as entries:
+            for entry in entries:
+                name = entry.name
+                if name.endswith(".py"):
                     if entry.is_file():
-                        yield path, entry.stat().st_size
-                elif entry.name[0] != "." and entry.name not in _SKIPPED and _is_folder_of_code(entry):
-                    folders.append(path)
-
-
-def _is_folder_of_code(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False) and not (Path(entry.path) / "pyvenv.cfg").exists()
+                        files.append((start + name, entry.stat().st_size))
+                elif name == "pyvenv.cfg" and folder:
+                    break
+                elif name[0] != "." and name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
+                    inner.append(start + name)
+            else:
+                found += files
+                open_ += inner
+                folders[folder] = folders.get(folder, False) or any(path == f"{start}__init__.py" for path, _ in files)
+    return found
 
 
 def _package_above(root: Path) -> str:
@@ -93,13 +110,12 @@ def _package_above(root: Path) -> str:
     return ".".join(reversed(names))
 
 
-def _package_of(root: Path, folder: str, packages: dict[str, str]) -> str:
+def _package_of(folder: str, folders: Mapping[str, bool], packages: dict[str, str]) -> str:
     """The dotted name of a folder; the first package on the way down starts the name, as on ``src`` layouts."""
     if folder not in packages:
         parent, _, name = folder.rpartition("/")
-        above = _package_of(root, parent, packages)
-        inside = (root / folder / "__init__.py").exists()
-        if inside and parent and not (root / parent / "__init__.py").exists():
+        above = _package_of(parent, folders, packages)
+        if folders.get(folder) and parent and not folders.get(parent):
             above = ""
         packages[folder] = f"{above}.{name}" if above else name
     return packages[folder]
@@ -121,7 +137,8 @@ def _is_unchanged(root: Path, record: Record | None, module: str) -> bool:
     if record is None or (record.module != module and record.flag != "!"):
         return False
     try:
-        return digest_of((root / record.path).read_bytes()) == record.digest
+        with open(f"{root}/{record.path}", "rb") as file:  # noqa: PTH123 (see _walk)
+            return digest_of(file.read()) == record.digest
     except OSError:
         return False
 
@@ -140,11 +157,12 @@ def _read(
     touched = _touched(kept, stale, known, interfaces)
     if not stale and not touched:
         return dict(kept)
-    joined = "{" + ",".join(f"{json.dumps(module)}:{text}" for module, text in interfaces.items()) + "}"
-    for child in children:
-        child.send(joined)
+    if children:
+        joined = "{" + ",".join(f"{json.dumps(module)}:{text}" for module, text in interfaces.items()) + "}"
+        for child in children:
+            child.send(joined)
     again: list[tuple[Record, FileFacts | None]] = [(kept[path], facts_of_record(kept[path])) for path in touched]
-    fresh = resolve_share(Resolver(json.loads(joined)), [*own, *again]) if own or again else []
+    fresh = resolve_share(Resolver(Interfaces(interfaces)), [*own, *again]) if own or again else []
     for child in children:
         fresh += child.records()
     return {**kept, **{record.path: record for record in fresh}}
@@ -178,7 +196,8 @@ def _touched(
     if not changed:
         return []
     changed |= {f"{module}:*" for module in _starring(changed, interfaces)}
-    return [path for path in parsed if not changed.isdisjoint(kept[path].consulted.split(" "))]
+    keys = [f" {key} " for key in changed]
+    return [path for path in parsed if any(key in f" {kept[path].consulted} " for key in keys)]
 
 
 def _changed_names(module: str, old: list[Any], new: list[Any]) -> set[str]:

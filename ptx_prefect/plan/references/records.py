@@ -14,6 +14,8 @@ from typing import Any
 from ptx_prefect.plan.references.facts import IMPORT, FileFacts, Interface, Pytest
 from ptx_prefect.plan.references.resolve import Resolved
 
+# Control characters, tabs among them, leave the encoder escaped.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
 FORMAT = "ptx-references 2"
 
 
@@ -115,4 +117,4 @@ def with_references(record: Record, resolved: Resolved) -> Record:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).replace("\t", "\\t")
+    return _ENCODER.encode(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -39,6 +40,28 @@ class Resolved:
     consulted: set[str] = field(default_factory=set)
 
 
+class Interfaces(Mapping[str, list[Any]]):
+    """Interfaces by module, decoded only when they are looked at."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._decoded: dict[str, list[Any]] = {}
+
+    def __getitem__(self, module: str) -> list[Any]:
+        if module not in self._decoded:
+            self._decoded[module] = json.loads(self._texts[module])
+        return self._decoded[module]
+
+    def __contains__(self, module: object) -> bool:
+        return module in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
 class Resolver:
     """Looks names up in the interfaces of all modules; one serves many files.
 
@@ -60,10 +83,10 @@ class Resolver:
         result = Resolved()
         for owner, line, module, name, note in facts.imports:
             self._import(result, owner, line, module, name, note)
+        module, consulted = facts.module, []
         for (owner, kind, chain), lines in facts.uses.items():
-            found, passed, complete = self._chain(facts.module, chain)
-            targets, keys = found
-            result.consulted |= keys
+            (targets, keys), passed, complete = self._chain(module, chain)
+            consulted.append(keys)
             for use, target in passed:
                 _add(result.edges, (owner, use, f"{target.module}:{target.qualname}"), lines)
             for target in targets:
@@ -74,6 +97,7 @@ class Resolver:
             if not complete:
                 why = "no definition found" if targets or passed else "name not bound in the tree"
                 _add(result.unresolved, (owner, _readable(chain), why), lines)
+        result.consulted.update(*consulted)
         for (owner, chain), lines in facts.unknown.items():
             why = "computed module name" if chain[-1] == ")" else "type of the receiver is not known"
             _add(result.unresolved, (owner, chain, why), lines)
@@ -208,41 +232,41 @@ class Resolver:
 
     def _follow(self, module: str, chain: str) -> Followed:
         (targets, first), steps = self._start(module, chain)
-        keys = set(first)
+        keys = first
         passed: list[tuple[str, Target]] = []
         for step in steps:
             if any(target.kind == OUTSIDE for target in targets):
                 inside = tuple(target for target in targets if target.kind != OUTSIDE)
                 if not inside:
-                    return ((_OUTSIDE,), frozenset(keys)), tuple(passed), True
+                    return ((_OUTSIDE,), keys), tuple(passed), True
                 targets = inside
             if step[0] == "(":
                 if step == _CALLED_HERE:
                     passed += [(CALL, target) for target in targets if target.kind in (FUNCTION, CLASS, VARIABLE)]
                 targets = tuple(instance for target in targets for instance in self._call(target))
                 if not targets:
-                    return ((), frozenset(keys)), tuple(passed), False
+                    return ((), keys), tuple(passed), False
                 continue
             found: list[Target] = []
             for target in targets:
                 if target.kind in (VARIABLE, CLASS):
                     passed.append((NAME, target))
                 more, consulted = self._step(target, step)
-                keys |= consulted
+                keys = keys | consulted if keys else consulted
                 found += more
             if not found:
                 known = any(target.kind != INSTANCE for target in targets)
-                return (targets if known else (), frozenset(keys)), tuple(passed), False
+                return (targets if known else (), keys), tuple(passed), False
             targets = _best(found)
         if not targets:
-            return (targets, frozenset(keys)), tuple(passed), False
+            return (targets, keys), tuple(passed), False
         extra: list[Target] = []
         for target in targets:
             if target.kind == VARIABLE and target.value and not target.value.endswith(")"):
                 (values, seen), _, complete = self._chain(target.module, target.value)
-                keys |= seen
+                keys = keys | seen
                 extra += [value for value in values if complete and value.kind in (FUNCTION, CLASS)]
-        return (_best([*targets, *extra]), frozenset(keys)), tuple(passed), True
+        return (_best([*targets, *extra]), keys), tuple(passed), True
 
     def _start(self, module: str, chain: str) -> tuple[Found, list[str]]:
         """What the chain starts from, and the names and calls that follow."""

@@ -26,10 +26,14 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _FULL_CHAIN = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _WHOLE_CALL = re.compile(r"([^\W\d][\w.]*)\(((?:[^()]|\([^()]*\))*)\)", re.DOTALL)
 _OPTIONAL = re.compile(r"(?:typing\.)?Optional\[\s*([\w.]+)\s*\]|([\w.]+)\s*\|\s*None|None\s*\|\s*([\w.]+)")
+_DECLARED = re.compile(r"([^\W\d][\w.]*)\s*:\s*([\w.\[\]| ,]+)$")
 _SUPER = re.compile(r"\bsuper\([^()]*\)")
 _TYPE_OF = re.compile(r"\btype\((self|cls)\)")
 _COMPOUND = frozenset(
     ("if", "elif", "else", "try", "except", "finally", "for", "while", "with", "async", "match", "case")
+)
+_KEYWORD = re.compile(
+    r"(?:def|class|async|import|from|if|elif|else|try|except|finally|for|while|with|match|case|global|nonlocal)\b|@"
 )
 _SKIPPED = frozenset(keyword.kwlist) | {"__super__"}
 _PREFIXES = re.compile(r"(?i:[rbuft]|br|rb|fr|rf|tr|rt)")
@@ -53,7 +57,7 @@ class _Scanner:
         self.scopes = Scopes(facts)
         self.pending: list[tuple[int, list[str], str]] = []
         self.checking: list[int] = []
-        self.raw_uses: dict[tuple[Scope, int, str, str], list[int]] = {}
+        self.raw_uses: dict[tuple[Scope, int, str], dict[str, list[int]]] = {}
         self.is_test = bool(_TESTS.search(facts.path)) or "fixture" in source
 
     def run(self) -> None:
@@ -74,12 +78,16 @@ class _Scanner:
             if text[0] == STRING and "," not in text and "." not in text:
                 return
             text = text.lstrip("\\\n\t ")
-        word = match.group() if (match := _WORD.match(text)) else ""
+        match = _KEYWORD.match(text)
+        if match is None:
+            self._simple(text, first, last)
+            return
+        word = match.group()
         if word in ("def", "class") or (word == "async" and text[5:].lstrip().startswith("def")):
             self._definition(text, word, first, indent)
         elif word in ("import", "from") and text[len(word) : len(word) + 1] != "=":
             read_import(self.facts, self.scopes, text, first, checking=bool(self.checking))
-        elif text[0] == "@":
+        elif word == "@":
             self._decorator(text, first)
         elif word in _COMPOUND and self._compound(text, word, first, last, indent):
             return
@@ -203,9 +211,13 @@ class _Scanner:
 
     def _simple(self, text: str, first: int, last: int) -> None:
         owner = self.scopes.owner
-        self._walrus(text, first)
-        if "=" in text or ":" in text:
-            owner = self._assignment(text, first, last, owner)
+        if "=" in text:
+            self._walrus(text, first)
+            bracket = text.find("(")
+            if bracket <= 0 or bracket > text.find("="):  # else it is a call with named arguments
+                owner = self._assignment(text, first, last, owner)
+        elif ":" in text and (declared := _DECLARED.match(text)) and declared.group(1) not in _SKIPPED:
+            owner = self._bind([declared.group(1)], _instance_of(declared.group(2)), False, first, last, owner)
         self._uses(text, first, PLAIN, owner)
 
     def _walrus(self, text: str, line: int) -> None:
@@ -217,19 +229,19 @@ class _Scanner:
         """Binds the targets; gives the definition that the right-hand side belongs to."""
         targets, annotation, right = targets_of(text)
         if not targets:
-            declared = re.match(r"([\w.]+)\s*:\s*([\w.\[\]| ,]+)$", text)
-            if declared is None or declared.group(1) in _SKIPPED:
-                return owner
-            targets, annotation, right = [declared.group(1)], declared.group(2), ""
+            return owner
         value = _value_of(right) or (_instance_of(annotation) if annotation else None)
-        made = "(" in right
+        return self._bind(targets, value, "(" in right, first, last, owner)
+
+    def _bind(self, targets: list[str], value: str | None, made: bool, first: int, last: int, owner: int) -> int:
         for target in targets:
             if "." in target:
                 self.scopes.bind_attribute(target, value, first, last)
                 continue
-            for name in bare_names(target):
-                one = value if _WORD.fullmatch(target) else None
-                index = self.scopes.bind_variable(name, one, first, last, kind=MADE if made else VARIABLE)
+            is_name = target.isidentifier()
+            for name in (target,) if is_name else bare_names(target):
+                kind = MADE if made else VARIABLE
+                index = self.scopes.bind_variable(name, value if is_name else None, first, last, kind=kind)
                 if index is not None and self.scopes.current.kind == MODULE:
                     owner = index
         return owner
@@ -241,6 +253,8 @@ class _Scanner:
         if "type(" in text:
             text = _TYPE_OF.sub(r"\1.__class__", text)
         own = line_locals(text) if "for" in text or "lambda" in text else ()
+        plain = self._table(scope, owner, kind)
+        called = self._table(scope, owner, CALL) if kind == PLAIN else plain
         for part in text.split("\n") if "\n" in text else (text,):
             for chain, follows in chains_of(part):
                 if chain in _SKIPPED:
@@ -250,30 +264,29 @@ class _Scanner:
                     if char == "." and (chain := chain.strip(".")) and not chain[0].isdigit():
                         self._unknown(owner, "?." + chain, line)
                     continue
+                table = plain
                 if follows:
                     if follows == "(":
-                        use = CALL if kind == PLAIN else kind
-                    elif follows == STRING:
-                        if _PREFIXES.fullmatch(chain):
-                            continue
-                        use = kind
-                    elif "." not in chain:
+                        table = called
+                    elif _PREFIXES.fullmatch(chain) if follows == STRING else "." not in chain:
                         continue
-                    else:
-                        use = kind
-                else:
-                    use = kind
                 if own and chain.split(".", 1)[0] in own:
                     if "." in chain:
                         self._unknown(owner, chain, line)
                     continue
-                key = (scope, owner, use, chain)
-                lines = self.raw_uses.get(key)
+                lines = table.get(chain)
                 if lines is None:
-                    self.raw_uses[key] = [line]
+                    table[chain] = [line]
                 elif lines[-1] != line:
                     lines.append(line)
             line += 1
+
+    def _table(self, scope: Scope, owner: int, kind: str) -> dict[str, list[int]]:
+        key = (scope, owner, kind)
+        table = self.raw_uses.get(key)
+        if table is None:
+            table = self.raw_uses[key] = {}
+        return table
 
     def _unknown(self, owner: int, chain: str, line: int) -> None:
         lines = self.facts.unknown.setdefault((owner, chain), [])
@@ -284,18 +297,28 @@ class _Scanner:
         """Turns names as written into chains that start at the module; what stays local is dropped."""
         scopes, uses = self.scopes, self.facts.uses
         scopes.finish()
-        for (scope, owner, kind, chain), lines in self.raw_uses.items():
-            head, dot, rest = chain.partition(".")
-            found = scopes.globalize(scope, head)
-            if found is None:
-                if dot:
-                    self.facts.unknown.setdefault((owner, chain), []).extend(lines)
-            elif found:
-                if "(" in found and found != head:
-                    found = _made_elsewhere(found, called=head[-1] == ")")
-                joined = join(found, rest)
-                if joined and not joined.endswith((")", "):")):
-                    uses.setdefault((owner, kind, joined), []).extend(lines)
+        for (scope, owner, kind), table in self.raw_uses.items():
+            for chain, lines in table.items():
+                head, dot, rest = chain.partition(".")
+                found = scopes.globalize(scope, head)
+                if not found:
+                    if found is None and dot:
+                        self.facts.unknown.setdefault((owner, chain), []).extend(lines)
+                    continue
+                if found == head:
+                    joined = chain
+                else:
+                    if "(" in found:
+                        found = _made_elsewhere(found, called=head[-1] == ")")
+                    joined = join(found, rest) or ""
+                    if not joined or joined[-1] == ")" or joined.endswith("):"):
+                        continue
+                key = (owner, kind, joined)
+                known = uses.get(key)
+                if known is None:
+                    uses[key] = lines
+                else:
+                    known += lines
 
 
 def _made_elsewhere(chain: str, *, called: bool) -> str:

@@ -15,7 +15,19 @@ Value = str | tuple[str, "Scope"] | None
 class Scope:
     """A module, class or function body; compared by identity."""
 
-    __slots__ = ("bound", "elsewhere", "indent", "kind", "members", "name", "owner", "parent", "qualname", "receiver")
+    __slots__ = (
+        "bound",
+        "elsewhere",
+        "indent",
+        "kind",
+        "members",
+        "memo",
+        "name",
+        "owner",
+        "parent",
+        "qualname",
+        "receiver",
+    )
 
     def __init__(self, kind: str, name: str, qualname: str, owner: int, parent: Scope | None, indent: int) -> None:
         self.kind = kind
@@ -28,6 +40,7 @@ class Scope:
         self.members: dict[str, list[str]] = {}
         self.elsewhere: set[str] = set()
         self.receiver = ""
+        self.memo: dict[str, str | None] = {}
 
 
 class Scopes:
@@ -44,7 +57,6 @@ class Scopes:
         self.owner = 0
         self._values: list[tuple[list[str], str, Scope]] = []
         self._bases: list[tuple[list[str], list[str], Scope]] = []
-        self._memo: dict[tuple[Scope, str], str | None] = {}
 
     def enter(self, name: str, kind: str, *, start: int, line: int, indent: int) -> Scope:
         outer = self.current
@@ -137,11 +149,11 @@ class Scopes:
         return join(self.globalize(scope, head), rest)
 
     def globalize(self, scope: Scope, head: str) -> str | None:
-        key = (scope, head)
-        if key in self._memo:
-            return self._memo[key]
-        self._memo[key] = None
-        found = self._memo[key] = self._look_up(scope, head)
+        memo = scope.memo
+        if head in memo:
+            return memo[head]
+        memo[head] = None  # a name that is bound to itself stays unknown
+        found = memo[head] = self._look_up(scope, head)
         return found
 
     def _look_up(self, scope: Scope, head: str) -> str | None:

@@ -12,6 +12,8 @@ NAME = re.compile(r"[^\W\d]\w*")
 CHAIN = re.compile(r"([\w.]+(?:\(\)\.[\w.]+)*)(\(|\x02| ?=(?!=))?")
 _CALL_WITH_ARGUMENTS = re.compile(r"([^\W\d][\w.]*)\(([^()]+)\)(?=\.\s*[^\W\d])")
 _BRACKETS = re.compile(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}")
+_BRACKET_OR_COMMA = re.compile(r"[()\[\]{},]")
+_ARGUMENT = re.compile(r"\s*\*{0,2}\s*([^\W\d]\w*)\s*")
 _BRACKET_OR_COLON = re.compile(r"[()\[\]{}:]")
 _TARGET = re.compile(
     r"\s*([^=:]*?[^=:!<>+\-*/%@&|^\s])\s*(?::(?!=)([^=]*))?(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=(?!=)", re.DOTALL
@@ -92,8 +94,8 @@ def arguments_of(header: str) -> tuple[list[tuple[str, str, int]], str, int]:
     if start < 0:
         return [], header, 0
     depth, begin, parts = 0, start + 1, []
-    for match in re.finditer(r"[()\[\]{},]", header[start:]):
-        char, at = match.group(), start + match.start()
+    for match in _BRACKET_OR_COMMA.finditer(header, start):
+        char, at = match.group(), match.start()
         if char in "([{":
             depth += 1
         elif char in ")]}":
@@ -114,7 +116,7 @@ def _arguments(header: str, parts: list[tuple[int, int]]) -> list[tuple[str, str
         part = header[begin:end]
         if not part.strip():
             continue
-        match = re.match(r"\s*\*{0,2}\s*([^\W\d]\w*)\s*", part)
+        match = _ARGUMENT.match(part)
         taken = match.end() if match else 0
         lines = header.count("\n", 0, begin + taken) if "\n" in header else 0
         found.append((match.group(1) if match else "", part[taken:], lines))

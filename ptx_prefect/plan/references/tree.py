@@ -74,15 +74,19 @@ class References:
     def dependencies(self) -> dict[str, frozenset[str]]:
         """For each file, the files it needs: those imported, with their packages, and those of all definitions
         that it refers to."""
-        found = {}
-        for path, record in self._records.items():
-            modules: set[str] = set()
-            for name in [*record.referred.split(), record.module]:
-                while name and name not in modules:
-                    modules.add(name)
-                    name = name.rpartition(".")[0]
-            found[path] = frozenset(self.path_of[name] for name in modules if name in self.path_of) - {path}
-        return found
+        needed: dict[str, frozenset[str]] = {}  # the files of a module and of the packages around it
+
+        def files_of(module: str) -> frozenset[str]:
+            if module not in needed:
+                own = frozenset((self.path_of[module],)) if module in self.path_of else frozenset[str]()
+                above = module.rpartition(".")[0]
+                needed[module] = own | files_of(above) if above else own
+            return needed[module]
+
+        return {
+            path: frozenset().union(files_of(record.module), *map(files_of, record.referred.split())) - {path}
+            for path, record in self._records.items()
+        }
 
     def files_reachable_from(self, changed: Iterable[str]) -> frozenset[str]:
         """The changed files and every file that depends on them, directly or not."""
