@@ -58,6 +58,7 @@ def main() -> None:
         if not data_file.exists():
             _measure(tree, data_file)
         tests, data = _read_map(data_file)
+        known = set(tests)
         measured = {str(Path(name)).split("/tree/", 1)[-1]: name for name in data.measured_files()}
         started = time.perf_counter()
         references = read_references(tree)
@@ -69,7 +70,7 @@ def main() -> None:
         for label, change in found:
             lines = _changed_lines(change)
             by_line = data.contexts_by_lineno(measured.get(change.path, ""))
-            running = {test for line in lines for test in by_line.get(line, ()) if test}
+            running = {test for line in lines for test in by_line.get(line, ()) if test in known}
             if not lines or not any(line in by_line for line in lines):
                 continue
             impact = impacted_tests(references, [change], tests, reach=reach)
