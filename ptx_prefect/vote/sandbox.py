@@ -104,9 +104,11 @@ class Sandbox:
 
     Args:
         import_paths: directories, besides the standard library and site-packages, that candidates may import from.
+        namespaces: False leaves the walls to Landlock and limits, as on a kernel that grants no namespaces.
     """
 
-    def __init__(self, import_paths: Sequence[str] = ()) -> None:
+    def __init__(self, import_paths: Sequence[str] = (), *, namespaces: bool = True) -> None:
+        self._namespaces = namespaces
         self._paths = [*_library_paths(), *import_paths]
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -226,7 +228,9 @@ class Sandbox:
             ours.settimeout(_START_TIMEOUT_S)
             theirs.close()
             try:
-                zygote.send(ours, {"root": root, "path": self._paths, "readable": self._paths})
+                zygote.send(
+                    ours, {"root": root, "path": self._paths, "readable": self._paths, "namespaces": self._namespaces}
+                )
                 ready = json.loads(zygote.receive(ours)[0])
             except (OSError, EOFError) as error:
                 self.close()

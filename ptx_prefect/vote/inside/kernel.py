@@ -18,6 +18,7 @@ _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _READ = (1 << 0) | (1 << 2) | (1 << 3)  # execute, read a file, list a directory
 _ALL_OF_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}
 _NET_TCP = 3  # bind and connect
+_SCOPED = 3  # no abstract sockets, no signals out of the confined processes
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -67,7 +68,7 @@ def drop_capabilities() -> None:
 
 
 def landlock_version() -> int:
-    """The kernel's Landlock version; 0 if it has none. From 4 on it closes TCP as well."""
+    """The kernel's Landlock version; 0 if it has none. From 4 on it closes TCP as well, from 6 on it stops signals."""
     return max(0, int(_libc.syscall(_LANDLOCK_CREATE, None, 0, 1)))
 
 
@@ -79,7 +80,8 @@ def landlock(readable: list[str], writable: list[str]) -> None:
     """
     abi = landlock_version()
     everything = _ALL_OF_ABI.get(abi, _ALL_OF_ABI[3])
-    attributes = struct.pack("QQ", everything, _NET_TCP) if abi >= 4 else struct.pack("Q", everything)
+    fields = (everything, _NET_TCP, _SCOPED)[: 1 + (abi >= 4) + (abi >= 6)]
+    attributes = struct.pack(f"{len(fields)}Q", *fields)
     ruleset = _check(_libc.syscall(_LANDLOCK_CREATE, attributes, len(attributes), 0), "landlock ruleset")
     for allowed, paths in ((_READ, readable), (everything, writable)):
         for path in paths:

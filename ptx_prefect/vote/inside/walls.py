@@ -29,17 +29,20 @@ class Walls:
     missing: tuple[str, ...] = ()
 
 
-def raise_walls(root: str, readable: list[str]) -> Walls:
+def raise_walls(root: str, readable: list[str], *, namespaces: bool = True) -> Walls:
     """Enter namespaces of our own, once for all candidates; a kernel that refuses is taken as it is.
 
     Args:
         root: an empty directory to build the candidates' file system on.
         readable: directories they may import from.
+        namespaces: whether to try them at all.
     """
     walls = Walls()
     is_root = os.geteuid() == 0
     flags = kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
     try:
+        if not namespaces:
+            raise OSError("not wanted")
         _enter(flags, is_root)
         walls.net = True
         _new_root(root, readable)
@@ -57,6 +60,8 @@ def _still_open(walls: Walls, landlock: int) -> tuple[str, ...]:
         found.append("files that this user may read are open to candidates")
     if not walls.net:
         found.append("the network is open to candidates" if landlock < 4 else "UDP is open to candidates")
+    if not walls.pids and landlock < 6:
+        found.append("candidates may signal this user's processes")
     return tuple(found)
 
 

@@ -40,7 +40,7 @@ def main() -> None:
     for name in _PRELOADED.split():
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    stand = walls.raise_walls(config["root"], config["readable"])
+    stand = walls.raise_walls(config["root"], config["readable"], namespaces=config["namespaces"])
     send(control, {"missing": stand.missing, "pids": stand.pids, "files": stand.files, "net": stand.net})
     gc.collect()
     gc.freeze()

@@ -87,6 +87,34 @@ def test_a_whole_field_of_hostile_candidates_and_one_honest_one(sandbox: Sandbox
     assert decision.winner == "honest"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "endless loop",
+        "fork bomb",
+        "daemon left behind",
+        "threads left behind",
+        "kills everybody",
+        "huge file",
+        "writes elsewhere",
+        "reads the test file",
+        "opens a connection",
+        "os._exit",
+        "stops its parent",
+    ],
+)
+def test_a_kernel_without_namespaces_still_holds(name: str, port: int) -> None:
+    """Landlock, limits and a sweep; what they leave open is told."""
+    hostile = Candidate("hostile", HOSTILE[name].replace("PORT", str(port)))
+    with Sandbox(namespaces=False) as sandbox:
+        decision = vote([hostile, HONEST], entry_point="f", tests=TESTS, settings=QUICK, sandbox=sandbox)
+
+        assert decision.winner == "honest"
+        assert decision.gated_out == ("hostile",)
+        assert any("namespaces" in one for one in sandbox.missing)
+    assert not _left_behind()
+
+
 def test_without_tests_errors_and_silence_do_not_add_up(sandbox: Sandbox) -> None:
     """Three that fail in the same way lose against one that answers."""
     failing = [Candidate(f"fails {n}", f"def f(x):\n    raise ValueError({n})") for n in range(3)]
