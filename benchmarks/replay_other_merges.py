@@ -1,6 +1,6 @@
 """Replay a repository's own merges of documents, manifests and JavaScript: ours against git merge-file and the human.
 
-    python benchmarks/replay_other_merges.py GITDIR… [--kind documents|manifests|javascript] [--max N] [--show N]
+    python benchmarks/replay_other_merges.py GITDIR… [--kind KIND] [--max N] [--seconds N] [--show N]
 
 Every file that both parents of a merge commit changed is merged again and compared with what was committed. ``equal``
 is the same lines but for blank ones and for the order of additions, or in JavaScript the same tokens.
@@ -140,18 +140,20 @@ def summary(counts: collections.Counter[str]) -> dict[str, float]:
 class Replay:
     """Merges again what a history merged, and counts."""
 
-    def __init__(self, wanted: str | None, limit: int, to_show: int) -> None:
+    def __init__(self, wanted: str | None, limit: int, to_show: int, seconds: float) -> None:
         self.results: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         self.times_s: list[float] = []
-        self._wanted, self._limit, self._to_show = wanted, limit, to_show
+        self._wanted, self._limit, self._to_show, self._seconds = wanted, limit, to_show, seconds
 
     def run(self, folder: str) -> None:
         """All merges of one repository, newest first, up to the limit of clashing files of each kind."""
         repository = Repository(folder)
         seen: collections.Counter[str] = collections.Counter()
         known: set[frozenset[object]] = set()
+        deadline = time.monotonic() + self._seconds
         for commit, first, second in repository.merges(_PATTERNS[self._wanted]):
-            if self._wanted and seen[f"{self._wanted} conflicted"] >= self._limit:
+            is_full = self._wanted is not None and seen[f"{self._wanted} conflicted"] >= self._limit
+            if is_full or time.monotonic() > deadline:
                 return
             for kind, _, path, base, ours, theirs, human in repository.cases(commit, first, second, self._wanted):
                 key = frozenset((path, base, ours, theirs))
@@ -193,8 +195,9 @@ def main() -> None:
     parser.add_argument("--kind", choices=("documents", "manifests", "javascript"))
     parser.add_argument("--max", type=int, default=200, help="clashing files of each kind and repository")
     parser.add_argument("--show", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=600, help="time for each repository")
     args = parser.parse_args()
-    replay = Replay(args.kind, args.max, args.show)
+    replay = Replay(args.kind, args.max, args.show, args.seconds)
     for folder in args.gitdirs:
         replay.run(folder)
     report = {name: summary(counts) for name, counts in sorted(replay.results.items())}
