@@ -9,13 +9,23 @@ the vote as one more candidate.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ptx_prefect.merge import merge_file
 from ptx_prefect.vote.graft import graft
-from ptx_prefect.vote.program import CannotGraftError, Function, Program, bound_names, find_part, read_program
+from ptx_prefect.vote.program import (
+    CannotGraftError,
+    Function,
+    Program,
+    bound_by,
+    bound_names,
+    find_part,
+    read_program,
+    used_names,
+)
 
 HYBRID_NAME = "synthesis"
 MAX_SWAPS = 24
@@ -125,7 +135,8 @@ def synthesise(base: str, sources: Mapping[str, str], taken: Mapping[str, str]) 
     merged = _merged(sources[base], base, sides)
     if merged is not None and _holds_parts(merged, sides) and not _defines_twice(merged, sides):
         how = "the parts were merged as one side each" if len(sides) > 1 else ""
-        return Synthesis(merged, base, dict(taken), notes=(how,) if how else ())
+        tidy = _without_idle_imports(merged, sources[base])
+        return Synthesis(tidy, base, dict(taken), notes=(how,) if how else ())
     try:
         source = sources[base]
         for part, donor in taken.items():
@@ -134,6 +145,7 @@ def synthesise(base: str, sources: Mapping[str, str], taken: Mapping[str, str]) 
         return Synthesis(None, base, problem=str(reason))
     if not _holds_parts(source, sides):
         return Synthesis(None, base, problem="the parts do not go together in one program")
+    source = _without_idle_imports(source, sources[base])
     return Synthesis(source, base, dict(taken), notes=("the sides clashed, so the parts were put in one by one",))
 
 
@@ -204,6 +216,28 @@ def _defines_twice(source: str, sides: Mapping[str, str]) -> bool:
 
 def _bindings(source: str) -> list[str]:
     return [name for node in read_program(source).tree.body for name in bound_names(node)]
+
+
+def _without_idle_imports(source: str, base_source: str) -> str:
+    """The program without the imports that only replaced parts used; one that was idle before stays."""
+    program, before = read_program(source), read_program(base_source)
+    idle = _mentioned(before) - _mentioned(program)
+    lines = program.lines
+    for node in reversed(program.tree.body):
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        kept = [alias for alias in node.names if bound_by(alias) not in idle]
+        if len(kept) < len(node.names):
+            fresh = ast.Import(kept) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, kept, node.level)
+            lines[node.lineno - 1 : node.end_lineno] = [ast.unparse(fresh) + "\n"] if kept else []
+    return "".join(lines)
+
+
+def _mentioned(program: Program) -> set[str]:
+    """Names that the program uses, also as text (``__all__``, forward references)."""
+    texts = {node.value for node in ast.walk(program.tree) if isinstance(node, ast.Constant)}
+    words = {word for text in texts if isinstance(text, str) for word in re.findall(r"\w+", text)}
+    return used_names(program.tree) | words
 
 
 def _shape(node: Function) -> list[str]:

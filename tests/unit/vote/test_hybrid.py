@@ -231,5 +231,15 @@ class TestSynthesis:
         assert made.source is not None
         assert run(made.source, "(f(), mid(), g())") == (1, 5, 2)
 
+    def test_imports_that_only_a_replaced_part_used_are_dropped(self):
+        base = "import os, re\nfrom math import (\n    ceil,\n    floor,\n)\nimport json\n\n\n"
+        parts = "def f(x):\n    return json.dumps(ceil(x))\n\n\ndef g(x):\n    return re.escape(str(floor(x)))\n"
+        donor = "def f(x):\n    return 'one'\n\n\ndef g(x):\n    return 'two'\n"
+        made = synthesise("base", {"base": base + parts, "donor": donor}, {"f": "donor"})
+
+        assert made.source is not None
+        assert made.source.startswith("import os, re\nfrom math import floor\n\n\ndef f(x)")
+        assert run(made.source, "(f(1.5), g(1.5))") == ("one", "1")
+
     def test_nothing_to_take_is_no_hybrid(self):
         assert synthesise("base", SOURCES, {}).source is None
