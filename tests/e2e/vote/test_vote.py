@@ -1,0 +1,154 @@
+"""One vote over real programs, in real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ptx_prefect.errors import VoteError
+from ptx_prefect.vote import Candidate, Decision, Sandbox, VoteSettings, vote
+from ptx_prefect.vote.checks import judge, make_check
+
+GOOD = "def area(w, h):\n    return w * h"
+GOOD_TOO = "def area(w, h):\n    return sum(w for _ in range(h))"
+WRONG = "def area(w, h):\n    return w + h"
+SLOW = "def area(w, h):\n    for _ in range(20000):\n        pass\n    return w * h"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as one:
+        yield one
+
+
+def hold(sources: dict[str, str], sandbox: Sandbox, **more: object) -> Decision:
+    field = [Candidate(name, source) for name, source in sources.items()]
+    return vote(field, sandbox=sandbox, **{"entry_point": "area", **more})  # type: ignore[arg-type]
+
+
+def test_the_gate_the_groups_and_the_share_are_told(sandbox: Sandbox) -> None:
+    decision = hold({"a": GOOD, "bad": WRONG, "b": GOOD_TOO}, sandbox, tests=["assert area(3, 4) == 12"])
+
+    assert decision.winner in ("a", "b")
+    assert decision.gated_out == ("bad",)
+    assert decision.groups == (("a", "b"),)
+    assert decision.agreement_share == pytest.approx(2 / 3)
+    assert set(decision.ranking) == {"a", "b", "bad"} and decision.ranking[-1] == "bad"
+
+
+def test_the_faster_of_those_that_agree_wins(sandbox: Sandbox) -> None:
+    decision = hold({"slow": SLOW, "fast": GOOD}, sandbox, tests=["assert area(3, 4) == 12"])
+
+    assert decision.winner == "fast"
+    assert not decision.tied
+
+
+def test_most_agree_without_any_test(sandbox: Sandbox) -> None:
+    decision = hold({"bad": WRONG, "a": GOOD, "slow": SLOW}, sandbox, inputs=["area(3, 5)", "area(1, 7)"])
+
+    assert decision.winner == "a"
+    assert decision.difference is not None and decision.difference.call == "area(3, 5)"
+
+
+def test_tests_of_unknown_quality_are_evidence_and_no_gate(sandbox: Sandbox) -> None:
+    soft = ["assert area(3, 5) == 15", "assert area(2, 5) == 10", "assert area(1, 1) == 7", "not python ("]
+    decision = hold({"bad": WRONG, "a": GOOD}, sandbox, soft_tests=soft)
+
+    assert decision.winner == "a"
+    assert decision.gated_out == ()
+
+
+def test_if_nobody_passes_all_tests_those_with_most_stay(sandbox: Sandbox) -> None:
+    tests = ["assert area(3, 4) == 12", "assert area(2, 2) == 5"]
+    decision = hold({"bad": "def area(w, h):\n    return 0", "a": GOOD}, sandbox, tests=tests)
+
+    assert decision.winner == "a"
+    assert any("no candidate passes all" in note for note in decision.notes)
+
+
+def test_if_nothing_loads_there_is_no_winner(sandbox: Sandbox) -> None:
+    decision = hold({"a": "def area(:", "b": "x = 1"}, sandbox, tests=["assert area(3, 4) == 12"])
+
+    assert decision.winner is None
+    assert decision.gated_out == ("a", "b")
+    assert "area" in decision.gate[1].problem
+
+
+def test_the_same_vote_gives_the_same_verdict(sandbox: Sandbox) -> None:
+    rivals = {"bad": WRONG, "slow": SLOW, "a": GOOD, "again": GOOD}
+    decisions = [hold(rivals, sandbox, tests=["assert area(3, 4) == 12"]) for _ in range(5)]
+
+    assert {one.ranking for one in decisions} == {decisions[0].ranking}
+
+
+def test_real_candidates_carry_prints_self_tests_and_input(sandbox: Sandbox) -> None:
+    noisy = f"{GOOD}\nprint(area(1, 2))\nif __name__ == '__main__':\n    area(int(input()), 1)\n"
+    decision = hold({"noisy": noisy, "asks": f"{GOOD}\ninput()"}, sandbox, tests=["assert area(3, 4) == 12"])
+
+    assert decision.winner == "noisy"
+    assert decision.gated_out == ("asks",)
+
+
+def test_names_must_be_unique(sandbox: Sandbox) -> None:
+    with pytest.raises(VoteError, match="unique"):
+        vote([Candidate("a", GOOD), Candidate("a", WRONG)], entry_point="area", sandbox=sandbox)
+
+
+@pytest.mark.parametrize(
+    ("test", "right", "wrong"),
+    [
+        ("assert f(3) == 6", "def f(x): return x * 2", "def f(x): return x"),
+        ("assert 6 == f(3), 'a message'", "def f(x): return x * 2", "def f(x): return x"),
+        ("assert f(3)", "def f(x): return [0]", "def f(x): return []"),
+        ("assert not f(3)", "def f(x): return ''", "def f(x): return 'x'"),
+        ("assert f(3) is None", "def f(x): pass", "def f(x): return 0"),
+        ("assert abs(f(3) - 0.3) < 1e-6", "def f(x): return x / 10 + 1e-9", "def f(x): return x / 9"),
+        ("assert math.isclose(f(3), 1.5)", "def f(x): return x / 2", "def f(x): return x"),
+        ("assert sorted(f(3)) == [0, 1, 2]", "def f(x): return {2, 1, 0}", "def f(x): return [0, 1]"),
+        ("assert list(f(3)) == [0, 1, 2]", "def f(x): yield from range(x)", "def f(x): yield x"),
+        ("assert f(f(1)) == 4", "def f(x): return x * 2", "def f(x): return x"),
+        ("assert isinstance(f(3), tuple) and len(f(3)) == 2", "def f(x): return 1, 2", "def f(x): return [1, 2]"),
+        ("assert f(1) < f(2) < f(3)", "def f(x): return x", "def f(x): return -x"),
+        ("assert all(f(i) == i * i for i in range(4))", "def f(x): return x * x", "def f(x): return x"),
+        ("x = [3, 1]\nf(x)\nassert x == [1, 3]", "def f(x): x.sort()", "def f(x): return sorted(x)"),
+        ("def test_f():\n    for i in (1, 2):\n        assert f(i) == 5", "def f(x): return 5", "def f(x): return x"),
+        (
+            "assert f(2).get() == 2",
+            "class f:\n def __init__(s, x): s.x = x\n def get(s): return s.x",
+            "def f(x): return x",
+        ),
+        ("assert f(lambda v: v + 1, 3) == 4", "def f(g, x): return g(x)", "def f(g, x): return x"),
+        ("assert f(3) == [1.0, (2, {'a': {1}})]", "def f(x): return [1, (2, {'a': {1}})]", "def f(x): return [1, [2]]"),
+    ],
+)
+def test_forms_of_tests(test: str, right: str, wrong: str, sandbox: Sandbox) -> None:
+    check = make_check(test, "f")
+    seen = [
+        sandbox.observe(source, check.calls, entry_point="f", prelude="import math").outputs
+        for source in (right, wrong)
+    ]
+    verdicts = judge([(check, outputs) for outputs in seen], sandbox=sandbox, prelude="import math")
+
+    assert [verdict.passed for verdict in verdicts] == [True, False], seen
+
+
+def test_what_is_expected_never_reaches_the_candidate() -> None:
+    check = make_check("assert abs(f([1, 2], k=3) - 123456) < 0.25", "f")
+
+    assert check.calls == ("f([1, 2], k=3)",)
+
+
+@pytest.mark.parametrize("test", ["assert f(", "assert g(3) == 1", "x = 1", ""])
+def test_tests_that_ask_nothing_are_refused(test: str) -> None:
+    with pytest.raises(VoteError):
+        make_check(test, "f")
+
+
+def test_a_vote_can_be_held_many_times(sandbox: Sandbox) -> None:
+    quick = VoteSettings(more_inputs=3)
+    for number in range(30):
+        decision = hold(
+            {"a": GOOD, "bad": WRONG}, sandbox, tests=[f"assert area({number}, 1) == {number}"], settings=quick
+        )
+        assert decision.winner == "a"
