@@ -24,6 +24,7 @@ _Emit = Callable[[list[Any]], None]
 # Kept before any candidate may replace them.
 _dumps, _write, _arm = json.dumps, os.write, signal.setitimer
 _compile, _eval, _exec = builtins.compile, builtins.eval, builtins.exec
+_wall_s, _thread_s, _usage = time.perf_counter, time.thread_time, resource.getrusage
 
 
 class _ExpiredError(BaseException):
@@ -147,8 +148,10 @@ def _time(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
     passes = [_prepare(call, job["entry_point"], namespace) for call in job["calls"]]
 
     def measure() -> Any:
-        if job.get("idle"):
-            return [[arguments() for _, arguments in passes] for _ in range(job["loops"] * job["repeats"])] and []
+        if job.get("idle"):  # all but the calls themselves, to know what they alone take
+            for _ in range(job["repeats"]):
+                _ = [arguments() for _ in range(job["loops"]) for _, arguments in passes]
+            return []
         for run, arguments in passes:
             run(arguments())
         gc.collect()
@@ -166,12 +169,12 @@ def _time(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
 def _repetition(passes: list[Any], loops: int) -> tuple[tuple[float, float, int], list[Any]]:
     fresh = [(run, arguments()) for _ in range(loops) for run, arguments in passes]
     found = []
-    waits = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-    wall, thread = time.perf_counter(), time.thread_time()
+    waits = _usage(resource.RUSAGE_THREAD).ru_nvcsw
+    wall, thread = _wall_s(), _thread_s()
     for run, arguments in fresh:
         found.append(run(arguments))
-    thread, wall = time.thread_time() - thread, time.perf_counter() - wall
-    waits = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - waits
+    thread, wall = _thread_s() - thread, _wall_s() - wall
+    waits = _usage(resource.RUSAGE_THREAD).ru_nvcsw - waits
     return (wall / loops, thread / loops, waits), found[-len(passes) :]
 
 
