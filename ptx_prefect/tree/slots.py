@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ptx_prefect.errors import TreeError
@@ -46,6 +46,12 @@ class Written:
     def is_untouched(self, stamp: Stamp) -> bool:
         """True when the file is certainly still the one written; False: it must be read."""
         return self.is_sure and stamp == self.stamp
+
+    def to_json(self) -> tuple[str | int, ...]:
+        """A flat row: thousands are written for each workspace."""
+        stamp = self.stamp
+        times = (stamp.modified_ns, stamp.changed_ns)
+        return (self.identity, self.mode, stamp.mode, stamp.inode, stamp.size, *times, self.is_sure)
 
 
 @contextmanager
@@ -152,8 +158,8 @@ def _write(place: Path, want: Wanted, content: bytes) -> Written:
 def _read_record(record: Path) -> dict[str, Written]:
     try:
         data = json.loads(record.read_text())
-        return {path: Written(row[0], row[1], Stamp(*row[2]), row[3]) for path, row in data.items()}
-    except (OSError, ValueError, TypeError):
+        return {path: Written(row[0], row[1], Stamp(*row[2:7]), row[7]) for path, row in data.items()}
+    except (OSError, ValueError, TypeError, LookupError):
         return {}
 
 
@@ -164,7 +170,7 @@ def _write_record(record: Path, written: Mapping[str, Written]) -> dict[str, Wri
         for path, row in written.items()
     }
     beside = record.with_suffix(".new")
-    beside.write_text(json.dumps({path: astuple(row) for path, row in sure.items()}))
+    beside.write_text(json.dumps({path: row.to_json() for path, row in sure.items()}))
     beside.replace(record)
     return sure
 

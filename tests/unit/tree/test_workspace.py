@@ -16,9 +16,10 @@ from ptx_prefect.tree.workspace import Refused, Workspace, open_workspace
 BINARY = bytes(range(256))
 
 
-@pytest.fixture(params=["directory", "revision"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Base:
-    root = tmp_path / "base"
+@pytest.fixture(scope="module", params=["directory", "revision"])
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """One for all tests: nothing that a section does may change it."""
+    root = tmp_path_factory.mktemp("base")
     (root / "pkg").mkdir(parents=True)
     (root / "pkg" / "a.py").write_text("A = 1\n")
     (root / "pkg" / "long.py").write_text("".join(f"line_{n} = {n}\n" for n in range(40)))
