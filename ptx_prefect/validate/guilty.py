@@ -59,7 +59,7 @@ def smallest_guilty(
     *,
     after: Mapping[str, Sequence[str]],
     passes: Callable[[Collection[str]], bool],
-    suspects: Collection[str] = (),
+    hints: Sequence[Collection[str]] = (),
 ) -> tuple[str, ...]:
     """Those of ``sections`` that fail together, none of which can be left out; in plan order.
 
@@ -69,7 +69,7 @@ def smallest_guilty(
 
     Args:
         sections: in plan order, prerequisites first.
-        suspects: where to look first; a wrong hint costs one run.
+        hints: sets of names to look among first, one after the other; a wrong one costs one run.
     """
     ancestors = ancestors_of(sections, after)
     alive = frozenset(sections)
@@ -78,9 +78,11 @@ def smallest_guilty(
         return not passes(with_prerequisites(chosen, ancestors) & alive)
 
     pool = list(sections)
-    hinted = [name for name in sections if name in with_prerequisites(suspects, ancestors)]
-    if hinted and len(hinted) < len(pool) and fails(hinted):
-        pool = hinted
+    for hint in hints:
+        hinted = [name for name in sections if name in with_prerequisites(hint, ancestors)]
+        if hinted and len(hinted) < len(pool) and fails(hinted):
+            pool = hinted
+            break
     fixed: list[str] = []
     while not fixed or not fails(fixed):
         low, high = 0, len(pool)  # fixed with pool[:low] passes, with pool[:high] fails

@@ -28,6 +28,7 @@ _OTHER_MODULES = (".pyi", ".so", ".pyd", ".pyx", ".c", ".cpp", ".rs")
 class Seen:
     """What was found in contents before, for calls on changes that have much in common."""
 
+    syntax: dict[tuple[str, bytes], str | None] = field(default_factory=dict)
     messages: dict[tuple[str, bytes], list[tuple[int, str]]] = field(default_factory=dict)
     surfaces: dict[bytes, Surface | None] = field(default_factory=dict)
     imports: dict[tuple[str, bytes], list[Import]] = field(default_factory=dict)

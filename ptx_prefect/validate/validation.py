@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +115,7 @@ class _Bench:
         self.commands, self.root, self.state_dir, self.timeout_s = commands, root, state_dir, timeout_s
         self.names = [name for name, _ in sides]
         self.results: dict[frozenset[str], tuple[CheckResult, ...]] = {}
-        self.suspects: dict[frozenset[str], tuple[str, ...]] = {}
+        self.hints: dict[frozenset[str], list[tuple[str, ...]]] = {}
         self.seen = Seen()
 
     def validation(self, budget: Budget) -> Validation:
@@ -141,9 +141,9 @@ class _Bench:
 
     def _culprits(self, kept: Sequence[str], trials: Trials) -> list[Ejection]:
         everything = frozenset(kept)
-        suspects = self.suspects.get(everything, ())
+        hints = self.hints.get(everything, [])
         reason = next(result.reason for result in self.results[everything] if not result.passed)
-        cause = smallest_guilty(kept, after=self.after, passes=trials.pass_on, suspects=suspects)
+        cause = smallest_guilty(kept, after=self.after, passes=trials.pass_on, hints=hints)
         first, *others = to_eject(cause, kept, after=self.after)
         rest = tuple(name for name in cause if name != first)
         told = f"the checks fail with it: {reason}"
@@ -178,22 +178,26 @@ class _Bench:
         for name in ("syntax", "names"):
             began = time.monotonic()
             if name == "syntax":
-                findings = _syntax_findings(self.base, merged.changeset)
+                findings = _syntax_findings(self.base, merged.changeset, self.seen)
             else:
                 findings = name_findings(self.base, merged.changeset, seen=self.seen)
             told = "; ".join(str(finding) for finding in findings[:MAX_TOLD])
             results.append(CheckResult(name, not findings, time.monotonic() - began, told))
             if findings:
-                self.suspects[names] = self._blamed(findings, names)
+                # Who changed what others miss is the likelier culprit than who misses it.
+                origins = {finding.blames[-1] if finding.blames else finding.path for finding in findings}
+                everywhere = {path for finding in findings for path in (finding.blames or (finding.path,))}
+                self.hints[names] = [self._touching(paths, names) for paths in (origins, everywhere)]
                 break
         if all(result.passed for result in results) and self.commands:
             results += self._run_commands(merged)
         self.results[names] = tuple(results)
         return all(result.passed for result in results)
 
-    def _blamed(self, findings: Sequence[Finding], names: frozenset[str]) -> tuple[str, ...]:
-        paths = {path for finding in findings for path in (finding.blames or (finding.path,))}
-        return tuple(name for name, changeset in self.sides if name in names and not paths.isdisjoint(changeset.paths))
+    def _touching(self, paths: Collection[str], names: frozenset[str]) -> tuple[str, ...]:
+        return tuple(
+            name for name, changeset in self.sides if name in names and any(p in paths for p in changeset.paths)
+        )
 
     def _run_commands(self, merged: Merged) -> list[CheckResult]:
         results: list[CheckResult] = []
@@ -221,13 +225,16 @@ class _Bench:
         return CheckResult(shlex.join(argv), not why, ended.wall_s, why and f"{shlex.join(argv)}: {why}")
 
 
-def _syntax_findings(base: Base, changeset: Changeset) -> tuple[Finding, ...]:
+def _syntax_findings(base: Base, changeset: Changeset, seen: Seen) -> tuple[Finding, ...]:
     """What does not parse and did in the base, or is new."""
     findings = []
     for change in changeset.changes:
         if change.content is None or change.mode == SYMLINK:
             continue
-        wrong = syntax_error_in(change.path, change.content)
+        key = (change.path, change.content)
+        if key not in seen.syntax:
+            seen.syntax[key] = syntax_error_in(*key)
+        wrong = seen.syntax[key]
         if wrong and not (change.path in base.entries and syntax_error_in(change.path, base.read(change.path))):
             findings.append(Finding(change.path, 0, f"does not parse: {wrong}"))
     return tuple(findings)

@@ -28,7 +28,7 @@ def test_exactly_the_guilty_are_found(guilty: set[str]) -> None:
 def test_a_good_hint_saves_runs_and_a_bad_one_does_no_harm() -> None:
     plain, hinted, misled = (harmless_without("s40") for _ in range(3))
     for trials, suspects in ((plain, ()), (hinted, ("s40", "s41")), (misled, ("s3",))):
-        assert smallest_guilty(NAMES, after={}, passes=trials.pass_on, suspects=suspects) == ("s40",)
+        assert smallest_guilty(NAMES, after={}, passes=trials.pass_on, hints=[suspects]) == ("s40",)
 
     assert hinted.runs < plain.runs
     assert misled.runs <= plain.runs + 1
@@ -43,7 +43,7 @@ def test_a_section_is_never_tried_without_what_it_builds_on() -> None:
         return "b" not in chosen
 
     trials = Trials(passes, budget=Budget())
-    found = smallest_guilty("abcd", after=after, passes=trials.pass_on, suspects=["c"])
+    found = smallest_guilty("abcd", after=after, passes=trials.pass_on, hints=[["c"]])
 
     assert found == ("b",)
     assert all({"a"} <= chosen for chosen in tried if chosen)
