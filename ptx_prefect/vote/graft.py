@@ -25,6 +25,7 @@ from ptx_prefect.vote.program import (
     form_of,
     forms_of,
     is_import,
+    locals_of,
     own_attributes,
     read_program,
     used_names,
@@ -197,7 +198,7 @@ class _Renamer(ast.NodeTransformer):
     def _function(self, node: Function) -> ast.AST:
         node.name = self._new(node.name) if not self._local else node.name
         node.decorator_list = [self.visit(one) for one in node.decorator_list]
-        self._local.append(_locals_of(node))
+        self._local.append(locals_of(node))
         node.args = self.visit(node.args)
         node.body = [self.visit(one) for one in node.body]
         self._local.pop()
@@ -233,13 +234,6 @@ class _Renamer(ast.NodeTransformer):
                 )
             node.asname = new
         return node
-
-
-def _locals_of(function: Function) -> set[str]:
-    arguments = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-    declared = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
-    stored = {name for statement in function.body for name in bound_names(statement)}
-    return (arguments | stored) - declared
 
 
 # --- text -----------------------------------------------------------------------------------------------------------

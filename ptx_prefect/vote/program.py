@@ -60,9 +60,28 @@ def find_part(program: Program, part: str) -> Function | None:
 
 
 def used_names(node: ast.AST) -> set[str]:
-    """Every plain name that the code reads, and those that it declares global."""
-    found = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-    return found | {name for one in ast.walk(node) if isinstance(one, ast.Global) for name in one.names}
+    """The names that the code takes from outside of it, and those that it declares global; no function's locals."""
+    if isinstance(node, ast.Name):
+        return {node.id}
+    if isinstance(node, ast.Global):
+        return set(node.names)
+    found: set[str] = set()
+    for child in ast.iter_child_nodes(node):
+        found |= used_names(child)
+    if isinstance(node, ast.Lambda):
+        return found - {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        outside = [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
+        return (found - locals_of(node)).union(*(used_names(one) for one in outside))
+    return found
+
+
+def locals_of(function: Function) -> set[str]:
+    """Parameters, and names that the body binds without declaring them global."""
+    arguments = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    declared = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+    stored = {name for statement in function.body for name in bound_names(statement)}
+    return (arguments | stored) - declared
 
 
 def bound_names(statement: ast.stmt) -> set[str]:

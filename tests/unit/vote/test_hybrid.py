@@ -144,6 +144,14 @@ class TestGraft:
         assert run(source, "f(0)") == 9
         assert run(source, "h()") == 0
 
+    def test_a_self_test_that_shares_a_local_name_stays_behind(self):
+        tests = "result = f([1])\nassert result == [1]\ny = f([2])\n"
+        donor = "def f(x):\n    result = [y for y in x]\n    return result\n\n\n" + tests
+        source = graft("def f(x):\n    return 0\n", donor, "f", donor_name="d", interface=["f"])
+
+        assert run(source, "f([7])") == [7]
+        assert "assert" not in source
+
     def test_methods_move_with_the_methods_that_they_need(self):
         init = "class Box:\n    def __init__(self, xs):\n        self.xs = xs\n\n"
         size = "    def size(self):\n        return len(self.xs)\n"
