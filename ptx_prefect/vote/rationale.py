@@ -26,6 +26,7 @@ class Circumstances:
         load: load average a processor while timing; None if unknown.
         hybrid: what became of the synthesis.
         behaviour_compared: whether candidates were run against each other on inputs.
+        voters: how many candidates there were at first; two that agree say less than five.
     """
 
     description: str = ""
@@ -36,6 +37,7 @@ class Circumstances:
     load: float | None = None
     hybrid: Mapping[str, object] = field(default_factory=dict)
     behaviour_compared: bool = False
+    voters: int = 5
 
 
 def rationale_of(decision: Decision, about: Circumstances | None = None) -> dict[str, object]:
@@ -173,11 +175,12 @@ def _confidence(decision: Decision, about: Circumstances) -> dict[str, object]:
     if not about.behaviour_compared or len(decision.ranking) < 2:
         return row | {"estimate": None, "basis": "behaviour was not compared on inputs, so agreement says nothing"}
     # Found on five model-written candidates a task: one of five in agreement was right about half the time, five
-    # of five about 95 %. A straight line between the two; an estimate, and marked as one.
-    estimate = min(0.95, max(0.5, 0.5 + 0.45 * (decision.agreement_share - 0.2) / 0.8))
+    # of five about 95 %. A straight line between the two; fewer voters count as if the missing ones disagreed.
+    share = decision.agreement_share * about.voters / max(about.voters, 5)
+    estimate = min(0.95, max(0.5, 0.5 + 0.45 * (share - 0.2) / 0.8))
     return row | {
         "estimate": round(estimate, 2),
-        "basis": "share of voters that behave like the winner, scaled from 1 of 5 (0.50) to 5 of 5 (0.95)",
+        "basis": "voters that behave like the winner, from 1 of 5 (0.50) to 5 of 5 (0.95); missing ones count against",
     }
 
 

@@ -57,7 +57,7 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         told = f"scores were given for {', '.join(map(repr, absent))}, which gave no candidate"
         task = replace(task, notes=(*task.notes, told))
     if task.entry_point is None or laboratory is None:
-        return _documented(*_by_words(candidates, task), task)
+        return _documented(*_by_words(candidates, task), task, len(candidates))
     if task.test_command is not None:
         laboratory = CommandGate(laboratory, task.test_command, task.prelude)
     gate = laboratory.gate(candidates)
@@ -66,7 +66,7 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         out = tuple(candidate.name for candidate in candidates)
         notes = ("no candidate loads, so there is nothing to choose from",)
         empty = Decision(None, out, 0.0, gated_out=out, aggregation=task.aggregation, gate=gate, notes=notes)
-        return _documented(empty, Circumstances(sandbox=laboratory.remarks()), task)
+        return _documented(empty, Circumstances(sandbox=laboratory.remarks()), task, len(candidates))
     compared = laboratory.compare(kept)
     names = compared.groups[0] if compared.groups else tuple(candidate.name for candidate in kept)
     field = tuple(candidate for candidate in kept if candidate.name in names)
@@ -82,7 +82,7 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         hybrid=entry.as_json() if entry else {},
         behaviour_compared=bool(compared.calls),
     )
-    return _documented(decision, about, task)
+    return _documented(decision, about, task, len(candidates))
 
 
 def try_field(field: Sequence[Candidate], task: VoteTask, laboratory: Laboratory, gate: Sequence[GateResult]) -> Trial:
@@ -291,10 +291,10 @@ def _by_agreement(candidates: Sequence[Candidate], task: VoteTask, notes: Sequen
     )
 
 
-def _documented(decision: Decision, about: Circumstances, task: VoteTask) -> Decision:
+def _documented(decision: Decision, about: Circumstances, task: VoteTask, voters: int) -> Decision:
     scored = list(dict.fromkeys(score.criterion for score in decision.scores))
     weights = shares_of(scored, task.weights) if scored and decision.totals else {}
-    about = replace(about, description=task.description, weights=weights)
+    about = replace(about, description=task.description, weights=weights, voters=voters)
     return replace(decision, rationale=rationale_of(decision, about))
 
 

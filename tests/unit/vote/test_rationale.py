@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from ptx_prefect.vote.page import rationale_page
@@ -94,6 +95,11 @@ class TestData:
         assert rationale_of(decision(agreement_share=1.0), ABOUT)["confidence"]["estimate"] == 0.95
         assert rationale_of(decision(agreement_share=0.2), ABOUT)["confidence"]["estimate"] == 0.5
         assert rationale_of(decision())["confidence"]["estimate"] is None
+
+    def test_two_that_agree_say_less_than_five(self):
+        few = rationale_of(decision(agreement_share=1.0), replace(ABOUT, voters=2))["confidence"]
+
+        assert (few["agreement_share"], few["estimate"]) == (1.0, 0.61)
 
     def test_a_tie_is_said_in_the_reason(self):
         assert "functional cannot be told" in rationale_of(decision(tied=("functional",)), ABOUT)["reason"]
