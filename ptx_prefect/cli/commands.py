@@ -16,8 +16,12 @@ from ptx_prefect.errors import PlanError, PtxError, SpecError
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from ptx_prefect.spec import TaskSpec
+
 OK, NOT_DONE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 SPEC = click.argument("spec", type=click.Path(path_type=Path))
+IMPACTED_BY = click.option("--impacted-by", metavar="REV", help="Only tests that changes since REV can reach.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -49,36 +53,58 @@ def main(args: Sequence[str] | None = None) -> int:
 @ptx.command()
 @SPEC
 @click.option("--fresh", is_flag=True, help="Run everything, whatever was finished before.")
+@IMPACTED_BY
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
-def run(spec: Path, fresh: bool, as_json: bool) -> int:
+def run(spec: Path, fresh: bool, impacted_by: str | None, as_json: bool) -> int:
     """Run the task in the file SPEC. A second run of the same task reuses what is finished."""
     from ptx_prefect.cli.launch import launch
     from ptx_prefect.spec import read_spec
 
-    return launch(read_spec(spec), fresh=fresh, as_json=as_json, command=f"ptx run {spec}")
+    task = _only_impacted(read_spec(spec), impacted_by)
+    return launch(task, fresh=fresh, as_json=as_json, command=f"ptx run {spec}")
 
 
 @ptx.command()
 @SPEC
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--json", "form", flag_value="json", help="Print the plan as JSON.")
+@click.option("--mermaid", "form", flag_value="mermaid", help="Print the graph for Mermaid.")
+@click.option("--dot", "form", flag_value="dot", help="Print the graph for Graphviz.")
+@click.option("--svg", "form", flag_value="svg", help="Print a picture of graph and predicted timeline.")
+@IMPACTED_BY
 @click.option("--check", is_flag=True, help="Only say whether the task is right.")
-def plan(spec: Path, as_json: bool, check: bool) -> int:
+def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> int:
     """Show how the task in SPEC would be run, without running it."""
     from ptx_prefect.spec import SectioningSpec, read_spec
 
-    task = read_spec(spec)
+    task = _only_impacted(read_spec(spec), impacted_by)
     if check:
         click.echo(f"{spec}: a {task.mode} task without mistakes")
         return OK
     if not isinstance(task, SectioningSpec):
         raise SpecError({"mode": "a voting task has no plan: its voters are independent of each other"}, str(spec))
+    from ptx_prefect.plan.draw import plan_dot, plan_mermaid, plan_svg
     from ptx_prefect.plan.show import plan_text, plan_to_json
     from ptx_prefect.settings import load_settings, state_dir
     from ptx_prefect.workers.planner import plan_task
 
     _, made = plan_task(task, load_settings(), state_dir=state_dir())
-    click.echo(json.dumps(plan_to_json(made), indent=2) if as_json else plan_text(made))
+    if form == "json":
+        click.echo(json.dumps(plan_to_json(made), indent=2))
+    else:
+        click.echo({"mermaid": plan_mermaid, "dot": plan_dot, "svg": plan_svg}.get(form or "", plan_text)(made))
     return OK
+
+
+def _only_impacted(task: TaskSpec, revision: str | None) -> TaskSpec:
+    """The task with `suite.impacted_by` set from the command line."""
+    from ptx_prefect.spec import SectioningSpec, Suite
+
+    if revision is None:
+        return task
+    if not isinstance(task, SectioningSpec) or task.main_task.level != "test":
+        raise SpecError({"--impacted-by": "is for tasks of level 'test'"}, "ptx")
+    suite = (task.main_task.suite or Suite()).model_copy(update={"impacted_by": revision})
+    return task.model_copy(update={"main_task": task.main_task.model_copy(update={"suite": suite})})
 
 
 @ptx.command()

@@ -11,8 +11,8 @@ from ptx_prefect.engine.execution import Execution
 from ptx_prefect.engine.merging import merge_sections
 from ptx_prefect.errors import MergeError
 from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of, merge_junit
+from ptx_prefect.plan.by_suite import suite_scope
 from ptx_prefect.plan.durations import Durations
-from ptx_prefect.plan.make import suite_scope
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import SectionRecord
 from ptx_prefect.spec import SectioningSpec, Suite

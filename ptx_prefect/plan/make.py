@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import SpecError
+from ptx_prefect.plan.by_suite import sections_by_suite
 from ptx_prefect.plan.claims import settle_claims
-from ptx_prefect.plan.collect import collect_tests
 from ptx_prefect.plan.derive import config_for, drafts_of, prefixed
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.graph import shape_of, topological_order
 from ptx_prefect.plan.plan import Edge, Plan, Section
 from ptx_prefect.plan.price import makespans
-from ptx_prefect.plan.suite import cut_suite
 from ptx_prefect.run.models import with_model
 from ptx_prefect.run.simulate import lower_bound, simulate
 from ptx_prefect.settings import Settings
-from ptx_prefect.spec import Component, SectioningSpec, Suite, TaskSpec, WorkerRef
+from ptx_prefect.spec import Component, SectioningSpec, TaskSpec, WorkerRef
 
 LEVEL_CAPS = {"file": 10, "module": 5, "test": 8}
 """How many sections of a level run at once, by the specification."""
@@ -39,7 +38,10 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
     notes: list[str] = []
     edges: tuple[Edge, ...] = ()
     if spec.main_task.level == "test":
-        sections = _from_suite(spec, settings, state_dir, notes)
+        workers = pool_size(spec, settings, level="test", widest=LEVEL_CAPS["test"])
+        base = Component(name="suite", description=spec.main_task.description)
+        blank = _section(base, ("pytest", {}), spec, settings, {})
+        sections = sections_by_suite(spec, blank, workers=workers, state_dir=state_dir, notes=notes)
     elif spec.main_task.level is not None:
         sections, edges = _from_tree(spec, settings, state_dir, notes)
     elif spec.main_task.components:
@@ -236,46 +238,3 @@ def deadline_of(own_s: float | None, spec: TaskSpec, settings: Settings) -> floa
     """A section's deadline in seconds: its own, the task's, the default; never above the settings' maximum."""
     wanted = own_s or spec.timeout_seconds or settings.timeouts.default_task
     return min(wanted, settings.timeouts.max_task)
-
-
-def _from_suite(spec: SectioningSpec, settings: Settings, state_dir: Path, notes: list[str]) -> tuple[Section, ...]:
-    suite = spec.main_task.suite or Suite()
-    workdir = Path(spec.workdir)
-    collected = collect_tests(suite.args, workdir=workdir, python=suite.python, state_dir=state_dir)
-    scope = suite_scope(suite)
-    learned = Durations(state_dir).estimates(scope)
-    workers = pool_size(spec, settings, level="test", widest=LEVEL_CAPS["test"])
-    shares = cut_suite(collected, learned=learned, workers=workers)
-    known = "durations of earlier runs" if learned else "counts: no earlier run is known"
-    remembered = ", collection remembered" if collected.is_remembered else ""
-    notes.append(f"{len(collected.tests)} tests in {len(shares)} sections, balanced by {known}{remembered}")
-    base = Component(name="suite", description=spec.main_task.description)
-    blank = _section(base, ("pytest", {}), spec, settings, {})
-    width = len(str(len(shares)))
-    return tuple(
-        replace(
-            blank,
-            name=f"tests-{index:0{width}d}",
-            description=f"{share.tests} tests of {share.files} files",
-            config={
-                "args": list(suite.args),
-                "tests": list(share.selection),
-                "rootdir": collected.rootdir,
-                "coverage": suite.coverage,
-                "source": list(suite.source),
-                **({"python": suite.python} if suite.python else {}),
-                **({"preload": list(suite.preload)} if suite.preload else {}),
-            },
-            estimate_s=share.estimate_s,
-            estimate_from="history" if learned else "counts",
-            identity="",
-            items=share.tests,
-            content=collected.digest,
-        )
-        for index, share in enumerate(shares, start=1)
-    )
-
-
-def suite_scope(suite: Suite) -> str:
-    """The scope that a suite's test durations are remembered under."""
-    return "tests:" + " ".join(suite.args)

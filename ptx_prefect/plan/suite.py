@@ -10,7 +10,7 @@ from ptx_prefect.plan.collect import Collected
 
 SECTIONS_CAP = 8
 """The specification's cap of test level."""
-SECTION_START_S = 1.2
+SECTION_START_S = 0.5
 """Fixed cost of a section: interpreter, imports, collection of its files. An estimate; see benchmarks/test_suite.py."""
 UNKNOWN_TEST_S = 0.02
 """A test never seen before, where none of its file's tests were seen either."""
@@ -37,14 +37,21 @@ class _Unit:
 
 
 def cut_suite(
-    collected: Collected, *, learned: Mapping[str, float], workers: int, cap: int = SECTIONS_CAP
+    collected: Collected,
+    *,
+    learned: Mapping[str, float],
+    workers: int,
+    cap: int = SECTIONS_CAP,
+    only: frozenset[str] | None = None,
 ) -> tuple[Share, ...]:
     """At most ``cap`` shares that end at about the same time on ``workers`` workers, the longest first.
 
-    ``learned`` holds seconds by :func:`key_of_test`; where it is empty, tests count alike.
+    Args:
+        learned: seconds by :func:`key_of_test`; where it is empty, tests count alike.
+        only: the node ids to run; None: all.
     """
     seconds = _seconds(collected, learned)
-    units = _units(collected, seconds, workers)
+    units = _units(collected, seconds, workers) if only is None else _chosen_units(collected, seconds, only)
     count = max(1, min(cap, len(units), _best_count(units, workers, cap)))
     bins = _longest_first(units, count)
     shares = [_share(units_of_bin) for units_of_bin in bins if units_of_bin]
@@ -84,6 +91,22 @@ def _units(collected: Collected, seconds: Mapping[str, float], workers: int) -> 
             units += _groups(file, [nodeid for nodeid, _ in tests], seconds)
         else:
             units.append(_Unit((file,), file, len(tests), total))
+    return units
+
+
+def _chosen_units(collected: Collected, seconds: Mapping[str, float], only: frozenset[str]) -> list[_Unit]:
+    """Files of which every test was chosen, and the chosen tests of the others."""
+    files: dict[str, list[str]] = {}
+    for nodeid, file, _ in collected.tests:
+        files.setdefault(file, []).append(nodeid)
+    units = []
+    for file, nodeids in files.items():
+        chosen = [nodeid for nodeid in nodeids if nodeid in only]
+        if not chosen:
+            continue
+        whole = len(chosen) == len(nodeids)
+        selection = (file,) if whole else tuple(f"{file}::{nodeid.partition('::')[2]}" for nodeid in chosen)
+        units.append(_Unit(selection, file, len(chosen), sum(seconds[nodeid] for nodeid in chosen)))
     return units
 
 

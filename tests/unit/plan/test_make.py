@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from ptx_prefect.errors import PlanError, SpecError
+from ptx_prefect.plan.draw import plan_dot, plan_mermaid, plan_svg
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import SECTIONS_SCOPE, make_plan
 from ptx_prefect.plan.plan import Plan
@@ -115,3 +118,35 @@ def test_module_level_explains_its_cut(tmp_path: Path) -> None:
 
     assert len(plan.sections) == 2
     assert any("references cross" in note for note in plan.notes)
+
+
+def test_a_plan_can_be_drawn(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, main_task={"components": ["a", {"name": 'b "x" <y>', "depends_on": ["a"]}]})
+
+    assert "s0 --> s1" in plan_mermaid(plan)
+    assert '"a" -> "b \\"x\\" <y>"' in plan_dot(plan)
+    root = ElementTree.fromstring(plan_svg(plan))
+    assert any("b" in (text.text or "") for text in root.iter("{http://www.w3.org/2000/svg}text"))
+
+
+def test_only_impacted_tests_are_planned(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "pkg").mkdir(parents=True)
+    files = {
+        "pkg/__init__.py": "",
+        "pkg/a.py": "def f():\n    return 1\n",
+        "pkg/b.py": "def g():\n    return 2\n",
+        "test_a.py": "from pkg.a import f\ndef test_f(): assert f()\n",
+        "test_b.py": "from pkg.b import g\ndef test_g(): assert g()\ndef test_none(): pass\n",
+    }
+    for name, text in files.items():
+        (tree / name).write_text(text)
+    for args in (["init", "-q"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=e@e", "commit", "-qm", "m"]):
+        subprocess.run(["git", *args], cwd=tree, check=True)
+    (tree / "pkg" / "b.py").write_text("def g():\n    return 3\n")
+    task = {"level": "test", "suite": {"impacted_by": "HEAD"}}
+
+    plan = plan_of(tmp_path, workdir=str(tree), main_task=task)
+
+    assert [section.config["tests"] for section in plan.sections] == [[f"{tree}/test_b.py::test_g"]]
+    assert any("can reach 1 of 3 tests" in note for note in plan.notes)

@@ -1,0 +1,72 @@
+"""Test level: a pytest suite as sections of about equal length."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.plan.collect import Collected, collect_tests
+from ptx_prefect.plan.durations import Durations
+from ptx_prefect.plan.impact import impacted_since
+from ptx_prefect.plan.plan import Section
+from ptx_prefect.plan.suite import cut_suite
+from ptx_prefect.spec import SectioningSpec, Suite
+
+
+def sections_by_suite(
+    spec: SectioningSpec, blank: Section, *, workers: int, state_dir: Path, notes: list[str]
+) -> tuple[Section, ...]:
+    """The sections of a suite, the longest first; ``blank`` gives what they share. Adds to ``notes``.
+
+    Raises:
+        PlanError: the suite cannot be collected, or the revision of `impacted_by` is not known.
+    """
+    suite = spec.main_task.suite or Suite()
+    collected = collect_tests(suite.args, workdir=Path(spec.workdir), python=suite.python, state_dir=state_dir)
+    learned = Durations(state_dir).estimates(suite_scope(suite))
+    only = _impacted(suite, collected, state_dir, notes) if suite.impacted_by else None
+    shares = cut_suite(collected, learned=learned, workers=workers, only=only)
+    known = "durations of earlier runs" if learned else "counts: no earlier run is known"
+    remembered = ", collection remembered" if collected.is_remembered else ""
+    count = sum(share.tests for share in shares)
+    notes.append(f"{count} tests in {len(shares)} sections, balanced by {known}{remembered}")
+    width = len(str(len(shares)))
+    return tuple(
+        replace(
+            blank,
+            name=f"tests-{index:0{width}d}",
+            description=f"{share.tests} tests of {share.files} files",
+            config={**_config(suite, collected), "tests": list(share.selection)},
+            estimate_s=share.estimate_s,
+            estimate_from="history" if learned else "counts",
+            identity="",
+            items=share.tests,
+            content=collected.digest,
+        )
+        for index, share in enumerate(shares, start=1)
+    )
+
+
+def suite_scope(suite: Suite) -> str:
+    """The scope that a suite's test durations are remembered under."""
+    return "tests:" + " ".join(suite.args)
+
+
+def _config(suite: Suite, collected: Collected) -> dict[str, Any]:
+    return {
+        "args": list(suite.args),
+        "rootdir": collected.rootdir,
+        "coverage": suite.coverage,
+        "source": list(suite.source),
+        **({"python": suite.python} if suite.python else {}),
+        **({"preload": list(suite.preload)} if suite.preload else {}),
+    }
+
+
+def _impacted(suite: Suite, collected: Collected, state_dir: Path, notes: list[str]) -> frozenset[str]:
+    nodeids = [nodeid for nodeid, _, _ in collected.tests]
+    found = impacted_since(Path(collected.rootdir), suite.impacted_by or "HEAD", nodeids, state_dir=state_dir)
+    why = f"; {found.everything_because}" if found.everything_because else ""
+    notes.append(f"the changes since {suite.impacted_by} can reach {len(found.tests)} of {len(nodeids)} tests{why}")
+    return frozenset(found.tests)
