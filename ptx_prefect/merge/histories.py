@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ptx_prefect.errors import MergeError
 from ptx_prefect.merge.lineage import closest, heirs_last
@@ -86,22 +86,14 @@ class Histories:
         if len(tips) == 1:
             return self._taken(path, tips[0])
         histories = [frozenset(self.ancestors[tip] & versions.keys()) | {tip} for tip in tips]
-        nodes = [(history, tip, Settled(versions[tip])) for history, tip in zip(histories, tips, strict=True)]
+        nodes = [_Node((tip,), history, Settled(versions[tip])) for history, tip in zip(histories, tips, strict=True)]
         while len(nodes) > 1:
-            shared, members = closest([history for history, _, _ in nodes])
+            shared, members = closest([node.history for node in nodes])
             start = self.settled(path, among=shared) if shared else Settled(self.base_version(path))
-            merged = settle(path, start.version, [(nodes[index][1], nodes[index][2].version) for index in members])
-            parts = [nodes[index][2] for index in members] + [merged]
-            total = Settled(
-                merged.version,
-                tuple(conflict for part in parts for conflict in part.conflicts),
-                tuple(resolution for part in parts for resolution in part.resolutions),
-            )
-            history = frozenset[str]().union(*(nodes[index][0] for index in members))
-            first, name = members[0], " + ".join(nodes[index][1] for index in members)
+            joined = _merged(path, start.version, [nodes[index] for index in members])
             rest = [node for index, node in enumerate(nodes) if index not in members]
-            nodes = [*rest[:first], (history, name, total), *rest[first:]]
-        return nodes[0][2]
+            nodes = [*rest[: members[0]], joined, *rest[members[0] :]]
+        return nodes[0].state
 
     def _taken(self, path: str, name: str) -> Settled:
         """One section's version as it is: never parsed."""
@@ -115,6 +107,33 @@ class Histories:
         """The state of ``path`` that a section started from, None: the base's."""
         inherited = self.ancestors[name] & self.touches.by_path[path].keys()
         return self.settled(path, among=inherited) if inherited else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A state of one path: whose it is, all that went into it, and what it took so far."""
+
+    tips: tuple[str, ...]
+    history: frozenset[str]
+    state: Settled
+
+
+def _merged(path: str, base: Version, nodes: Sequence[_Node]) -> _Node:
+    tips_of = {" + ".join(node.tips): node.tips for node in nodes}
+    merged = settle(path, base, list(zip(tips_of, (node.state.version for node in nodes), strict=True)))
+
+    def named(labels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(tip for label in labels for tip in tips_of[label])
+
+    conflicts = [conflict for node in nodes for conflict in node.state.conflicts]
+    conflicts += [replace(conflict, sections=named(conflict.sections)) for conflict in merged.conflicts]
+    resolutions = [resolution for node in nodes for resolution in node.state.resolutions]
+    resolutions += [replace(row, sections=named(row.sections)) for row in merged.resolutions]
+    return _Node(
+        tuple(tip for node in nodes for tip in node.tips),
+        frozenset[str]().union(*(node.history for node in nodes)),
+        Settled(merged.version, tuple(conflicts), tuple(resolutions)),
+    )
 
 
 def difference(histories: Histories, before: Mapping[str, Version], now: Mapping[str, Version]) -> Changeset:

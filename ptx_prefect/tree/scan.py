@@ -83,7 +83,13 @@ def stamp_of(status: os.stat_result) -> Stamp:
 
 def read_entry(path: Path, mode: int) -> bytes:
     """A file's bytes, or a link's target."""
-    return os.fsencode(path.readlink()) if mode == SYMLINK else path.read_bytes()
+    if mode == SYMLINK:
+        return os.fsencode(path.readlink())
+    try:
+        return path.read_bytes()
+    except PermissionError:
+        path.chmod(0o700 if mode == EXECUTABLE else 0o600)  # whoever wrote it took the right to read away
+        return path.read_bytes()
 
 
 def _open_folder(folder: str) -> os._ScandirIterator[str]:

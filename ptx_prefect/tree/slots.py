@@ -98,6 +98,8 @@ def bring_to(directory: Path, base: Base, wanted: Mapping[str, Wanted], *, recor
     """
     before = _read_record(record)
     record.unlink(missing_ok=True)
+    if directory.is_symlink() or directory.is_file():
+        directory.unlink()  # a section put it there: what it points to is not ours to clear
     directory.mkdir(parents=True, exist_ok=True)
     kept = _clear(directory, wanted, before)
     missing = [path for path in wanted if path not in kept]

@@ -26,11 +26,12 @@ class Refused:
 
     outside: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
+    is_gone: bool = False
 
     @property
     def reason(self) -> str:
         """What was refused, by name, and what to do."""
-        told = []
+        told = ["removed its whole workspace; delete files in it instead"] if self.is_gone else []
         if self.outside:
             told.append(f"changed outside its declared writes: {_named(self.outside)}; widen `writes` or change less")
         if self.leaving:
@@ -56,6 +57,8 @@ class Workspace:
         Litter is left out: what ``.gitignore`` files name (where the base comes from git) and what tools leave behind,
         unless it was part of the tree before. ``writes`` are the declared paths and globs, None: anything.
         """
+        if self.path.is_symlink() or not self.path.is_dir():
+            return Refused(is_gone=True)
         changes = self._differences()
         leaving = tuple(path for path, change in changes.items() if self._leads_out(change))
         outside: tuple[str, ...] = ()

@@ -167,6 +167,18 @@ class TestHeirs:
         assert merged.is_clean
         assert content_of(merged, "a.txt") == edited(27, "late", of=edited(20, "twenty", of=edited(10, "ten", of=root)))
 
+    def test_a_conflict_with_merged_heirs_names_every_section(self, base: Base) -> None:
+        root = edited(3, "three")
+        sides = [
+            ("root", changes({"a.txt": root})),
+            ("left", changes({"a.txt": edited(10, "ten", of=root)}, on={"a.txt": root})),
+            ("right", changes({"a.txt": edited(20, "twenty", of=root)}, on={"a.txt": root})),
+            ("outsider", changes({"a.txt": edited(20, "zwanzig")})),
+        ]
+        merged = merge_changesets(base, sides, after={"left": ["root"], "right": ["root"]})
+
+        assert [conflict.sections for conflict in merged.conflicts] == [("left", "right", "outsider")]
+
     def test_a_change_on_a_state_that_is_not_there_is_flagged(self, base: Base) -> None:
         stale = changes({"a.txt": "new\n"}, on={"a.txt": "what never was\n"})
         merged = merge_changesets(base, [("stale", stale)])

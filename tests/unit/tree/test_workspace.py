@@ -177,6 +177,30 @@ def test_the_next_section_in_a_slot_sees_nothing_of_the_one_before(base: Base, t
     assert (tmp_path / "bystander").read_text() == "safe"
 
 
+def test_a_section_that_removes_its_workspace_is_refused_and_the_next_one_works(base: Base, tmp_path: Path) -> None:
+    with open_workspace(base, [], root=tmp_path / "w", name="first") as workspace:
+        shutil.rmtree(workspace.path)
+        refused = workspace.collect()
+
+    assert isinstance(refused, Refused)
+    assert "removed its whole workspace" in refused.reason
+    with open_workspace(base, [], root=tmp_path / "w", name="second") as workspace:
+        assert workspace.collect() == Changeset()
+
+
+def test_a_workspace_replaced_by_a_link_is_refused_and_its_target_left_alone(base: Base, tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "x").write_text("mine")
+    with open_workspace(base, [], root=tmp_path / "w", name="first") as workspace:
+        shutil.rmtree(workspace.path)
+        workspace.path.symlink_to(tmp_path / "precious")
+        assert isinstance(workspace.collect(), Refused)
+
+    with open_workspace(base, [], root=tmp_path / "w", name="second") as workspace:
+        assert workspace.collect() == Changeset()
+    assert (tmp_path / "precious" / "x").read_text() == "mine"
+
+
 def test_an_edit_in_place_never_reaches_the_base(base: Base, tmp_path: Path) -> None:
     with (
         open_workspace(base, [], root=tmp_path / "w", name="in place") as workspace,
