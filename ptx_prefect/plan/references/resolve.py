@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ptx_prefect.plan.references.facts import CALL, IMPORT, NAME, FileFacts
 
 MODULE, CLASS, INSTANCE, FUNCTION, VARIABLE, OUTSIDE = "module", "class", "instance", "function", "variable", "outside"
+
+
+_Key = TypeVar("_Key", bound=tuple[Any, ...])
+_Value = TypeVar("_Value")
 
 
 class Target(NamedTuple):
@@ -74,9 +79,11 @@ class Resolver:
         self._packages = {name[:at] for name in interfaces for at in _dots(name)}
         self._tops = {name.partition(".")[0] for name in interfaces}
         self._names: dict[tuple[str, str], Found] = {}
-        self._members: dict[tuple[str, str, str], Found] = {}
+        self._members: dict[tuple[Target, str], Found] = {}
         self._values: dict[tuple[Target, str], Found] = {}
         self._chains: dict[tuple[str, str], Followed] = {}
+        self._open: dict[tuple[int, tuple[Any, ...]], int] = {}
+        self._rests_on = sys.maxsize
 
     def resolve_file(self, facts: FileFacts) -> Resolved:
         """The edges of one file, what cannot be resolved in it, and every name whose meaning this rests on."""
@@ -137,9 +144,10 @@ class Resolver:
     def look_up(self, module: str, name: str) -> Found:
         """What a name of a module is, with every (module, name) that had to be looked at."""
         key = (module, name)
-        if key in self._names:
-            return self._names[key]
-        self._names[key] = ((), frozenset((f"{module}:{name}",)))
+        found = self._names.get(key)
+        return found or self._once(self._names, key, self._find_name, ((), frozenset((f"{module}:{name}",))))
+
+    def _find_name(self, module: str, name: str) -> Found:
         targets: list[Target] = []
         keys = {f"{module}:{name}"}
         interface = self._interfaces.get(module)
@@ -157,8 +165,7 @@ class Resolver:
                     keys |= more
         if not targets and self.is_inside(f"{module}.{name}"):
             targets.append(Target(MODULE, f"{module}.{name}"))
-        result = self._names[key] = (_best(targets), frozenset(keys))
-        return result
+        return _best(targets), frozenset(keys)
 
     def _through_star(self, star: str, name: str) -> Found:
         if star not in self._interfaces:
@@ -184,11 +191,13 @@ class Resolver:
         return self.look_up(source, name)
 
     def _member(self, target: Target, name: str) -> Found:
-        key = (target.module, target.qualname, name)
-        if key in self._members:
-            return self._members[key]
+        key = (target, name)
+        found = self._members.get(key)
         top = f"{target.module}:{target.qualname.partition('.')[0]}"
-        self._members[key] = ((), frozenset((top,)))
+        return found or self._once(self._members, key, self._find_member, ((), frozenset((top,))))
+
+    def _find_member(self, target: Target, name: str) -> Found:
+        top = f"{target.module}:{target.qualname.partition('.')[0]}"
         bases, members = self._interfaces[target.module][1].get(target.qualname, ((), {}))
         keys = {top}
         targets: list[Target] = []
@@ -200,8 +209,7 @@ class Resolver:
             found, more = self._inherited(target, bases, name)
             targets += found
             keys |= more
-        result = self._members[key] = (_best(targets), frozenset(keys))
-        return result
+        return _best(targets), frozenset(keys)
 
     def _inherited(self, target: Target, bases: Iterable[str], name: str) -> Found:
         keys: set[str] = set()
@@ -224,11 +232,26 @@ class Resolver:
     def _chain(self, module: str, chain: str) -> Followed:
         """(targets and keys, what is passed on the way with the kind of use, whether the whole chain was followed)."""
         key = (module, chain)
-        if key in self._chains:
-            return self._chains[key]
-        self._chains[key] = (_NOTHING, (), False)
-        result = self._chains[key] = self._follow(module, chain)
-        return result
+        found = self._chains.get(key)
+        return found or self._once(self._chains, key, self._follow, (_NOTHING, (), False))
+
+    def _once(self, memo: dict[_Key, _Value], key: _Key, find: Callable[..., _Value], unknown: _Value) -> _Value:
+        """Finds and remembers. A question that comes up while it is being answered is unknown there; what rests on such
+        an answer is not remembered, as it would depend on who asked first."""
+        question = (id(memo), key)
+        if question in self._open:
+            self._rests_on = min(self._rests_on, self._open[question])
+            return unknown
+        depth = self._open[question] = len(self._open)
+        before, self._rests_on = self._rests_on, depth
+        found = find(*key)
+        del self._open[question]
+        if self._rests_on >= depth:
+            memo[key] = found
+            self._rests_on = before
+        else:
+            self._rests_on = min(before, self._rests_on)
+        return found
 
     def _follow(self, module: str, chain: str) -> Followed:
         (targets, first), steps = self._start(module, chain)
@@ -315,10 +338,8 @@ class Resolver:
 
     def _through_value(self, target: Target, part: str) -> Found:
         key = (target, part)
-        if key not in self._values:
-            self._values[key] = _NOTHING
-            self._values[key] = self._step_in_value(target, part)
-        return self._values[key]
+        found = self._values.get(key)
+        return found or self._once(self._values, key, self._step_in_value, _NOTHING)
 
     def _step_in_value(self, target: Target, part: str) -> Found:
         (values, keys), _, complete = self._chain(target.module, target.value)

@@ -291,3 +291,15 @@ def test_masking_keeps_every_position(parts: list[str]) -> None:
 
     assert len(masked) == len(source)
     assert all(shown in "\n" + BREAK for shown, char in zip(masked, source, strict=True) if char == "\n")
+
+
+def test_a_name_that_comes_round_through_a_star_import_is_found_whoever_asks_first(tree: Tree) -> None:
+    files = {
+        "p/__init__.py": "from p.a import *\nfrom p.b import *\n",
+        "p/a.py": "from p import groups\ndef first(): groups()\n",
+        "p/b.py": "def groups(): pass\n",
+    }
+    references = read_references(tree({**files, "aa.py": "import p\np.groups()\n", "zz.py": "import p\np.groups()\n"}))
+
+    for path, source, line in (("p/a.py", "first", 2), ("aa.py", "", 2), ("zz.py", "", 2)):
+        assert (source, line, "p.b.groups") in edges(references, path, "call")
