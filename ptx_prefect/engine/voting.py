@@ -112,7 +112,7 @@ class _Voting:
     def _gather_candidates(self) -> None:
         entry_point = self.spec.main_task.entry_point
         writing: list[Voter] = []
-        for voter in voters_of(self.spec):
+        for voter in voters_of(self.spec, default_worker=self.settings.default_worker):
             ready = ready_candidate(voter, workdir=self.workdir, entry_point=entry_point)
             if ready is not None:
                 self.found.candidates.append(ready)
