@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ptx_prefect.errors import PlanError
+from ptx_prefect.plan.graph import topological_order
 from ptx_prefect.plan.overlap import patterns_overlap
 from ptx_prefect.plan.plan import Edge, ForecastConflict
 from ptx_prefect.plan.references import References
@@ -164,10 +165,10 @@ class _Order:
         self._bit = {name: 1 << index for index, name in enumerate(names)}
         self._names = list(names)
         self._before = dict.fromkeys(names, 0)
-        for name in names:
-            for prerequisite in after.get(name, ()):
-                if prerequisite in self._bit:
-                    self.put_before(prerequisite, name)
+        known = {name: [other for other in after.get(name, ()) if other in self._bit] for name in names}
+        for name in topological_order(known):
+            for prerequisite in known[name]:
+                self._before[name] |= self._before[prerequisite] | self._bit[prerequisite]
 
     def is_before(self, first: str, second: str) -> bool:
         return bool(self._before[second] & self._bit[first])

@@ -15,7 +15,6 @@ from ptx_prefect.plan.derive import config_for, drafts_of, prefixed
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.graph import shape_of, topological_order
 from ptx_prefect.plan.plan import Edge, Plan, Section
-from ptx_prefect.plan.price import makespans
 from ptx_prefect.run.models import with_model
 from ptx_prefect.run.simulate import lower_bound, simulate
 from ptx_prefect.settings import Settings
@@ -99,7 +98,6 @@ def finish_plan(
         predicted_makespan_s=simulate(after, seconds, workers=workers).makespan_s,
         sequential_s=sum(seconds.values()),
         bound_s=lower_bound(after, seconds, workers=workers),
-        makespans=makespans(after, seconds),
         notes=tuple(notes),
     )
 

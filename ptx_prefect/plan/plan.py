@@ -58,8 +58,7 @@ class Plan:
     """Everything known before the first section starts. All seconds are estimates.
 
     ``waves`` are for display: dispatch is by readiness. ``sync_points`` counts them, as the specification does.
-    ``bound_s`` is max(critical path, work / workers); no schedule beats it. ``makespans`` maps a number of workers
-    to the predicted makespan.
+    ``bound_s`` is max(critical path, work / workers); no schedule beats it.
     """
 
     task_id: str
@@ -73,7 +72,6 @@ class Plan:
     predicted_makespan_s: float
     sequential_s: float
     bound_s: float
-    makespans: Mapping[int, float] = field(default_factory=dict)
     forecast_conflicts: tuple[ForecastConflict, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ptx_prefect.plan.plan import Plan
+from ptx_prefect.plan.price import makespans_of
 
 _MOST_ROWS = 60
 
@@ -13,7 +14,7 @@ _MOST_ROWS = 60
 def plan_to_json(plan: Plan) -> dict[str, Any]:
     """Everything in the plan as plain JSON."""
     data = asdict(plan)
-    data["makespans"] = {str(workers): round(seconds, 3) for workers, seconds in plan.makespans.items()}
+    data["makespans"] = {str(workers): round(seconds, 3) for workers, seconds in makespans_of(plan).items()}
     return {**data, "sync_points": plan.sync_points, "max_parallelism": plan.max_parallelism}
 
 
@@ -47,7 +48,7 @@ def plan_text(plan: Plan) -> str:
         f"forecast conflict: {' and '.join(item.sections)} both write {', '.join(item.paths)}: {item.choice}"
         for item in plan.forecast_conflicts
     ]
-    prices = ", ".join(f"{workers}: {_s(seconds)}" for workers, seconds in plan.makespans.items())
+    prices = ", ".join(f"{workers}: {_s(seconds)}" for workers, seconds in makespans_of(plan).items())
     lines.append(f"makespan by workers  {prices}")
     lines += [f"note: {note}" for note in plan.notes]
     return "\n".join(lines)

@@ -24,6 +24,7 @@ def simulate(
     workers: int,
     overhead_s: float = 0.0,
     estimates: Mapping[str, float] | None = None,
+    priority: Mapping[str, float] | None = None,
 ) -> Simulated:
     """Run the plan in simulation.
 
@@ -33,8 +34,11 @@ def simulate(
         workers: how many run at once.
         overhead_s: added to every section (dispatch and start-up).
         estimates: what the scheduler believes, where that differs from ``seconds``.
+        priority: remaining path of each section, where the caller knows it already.
     """
-    queue = ReadyQueue(after, remaining_paths(after, seconds if estimates is None else estimates))
+    if priority is None:
+        priority = remaining_paths(after, seconds if estimates is None else estimates)
+    queue = ReadyQueue(after, priority)
     free = list(range(workers))
     running: list[tuple[float, str, int]] = []
     spans: list[tuple[str, float, float, int]] = []
