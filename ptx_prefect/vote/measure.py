@@ -87,8 +87,9 @@ def time_candidates(
             for name, timing in timings.items()
         }
         running = [one for one in field if not timings[one.name].capped]
-        for number in range(protocol.rounds):
-            _round(running, timings, stopwatch, loops, backwards=number % 2 == 1, protocol=protocol)
+        # Where one pass is long enough, finding that out was the first round.
+        for number in range(protocol.rounds - (loops == 1 and protocol.rounds > 0)):
+            _round(running, timings, stopwatch, loops, backwards=(number + (loops == 1)) % 2 == 1, protocol=protocol)
         for number in range(protocol.extra_rounds):
             doubtful = _in_doubt(running, timings)
             _round(doubtful, timings, stopwatch, loops, backwards=number % 2 == 0, protocol=protocol)
@@ -165,11 +166,14 @@ class _Stopwatch:
 
     def __init__(self, workload: Workload, sandbox: Sandbox, protocol: Protocol) -> None:
         self.workload, self.sandbox, self.protocol = workload, sandbox, protocol
+        self._accounted: set[str] = set()
 
     def run(self, candidate: Candidate, *, loops: int, repeats: int) -> Timing:
-        return self._timing(
-            candidate.name, self._reply(self._job(candidate, loops=loops, repeats=repeats), repeats), loops
-        )
+        reply = self._reply(self._job(candidate, loops=loops, repeats=repeats), repeats)
+        timing = self._timing(candidate.name, reply, loops)
+        if sum(timing.samples_s) * loops >= _BELIEVED * reply.cpu_s:
+            self._accounted.add(candidate.name)
+        return timing
 
     def _job(self, candidate: Candidate, *, loops: int, repeats: int) -> dict[str, Any]:
         work = self.workload
@@ -190,6 +194,8 @@ class _Stopwatch:
         A candidate may have replaced the clocks of its process. What loading it and making the arguments takes is
         known from a process that does only that.
         """
+        if candidate.name in self._accounted:
+            return True
         job, repeats = self._job(candidate, loops=loops, repeats=2), 2
         work, idle = self._reply(job, repeats), self._reply({**job, "idle": True}, repeats)
         used = work.cpu_s - idle.cpu_s
