@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,22 @@ from typing import Any
 
 from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.references.facts import FileFacts
-from ptx_prefect.plan.references.records import FORMAT, Record, facts_of_record, record_from_line
+from ptx_prefect.plan.references.records import Record, facts_of_record, record_from_line
 from ptx_prefect.plan.references.resolve import Interfaces, Resolver
+from ptx_prefect.plan.references.store import cache_file_of, load_records, save_records
 from ptx_prefect.plan.references.tree import References
-from ptx_prefect.plan.references.work import digest_of, resolve_share, scan_share
+from ptx_prefect.plan.references.work import digest_of, resolve_share, scan_share, stamp_of
 from ptx_prefect.tree.globs import parents_of
 
+_CLOCK_DOUBT_NS = 2_000_000_000
+"""A file changed less than this before it was read may have changed again within the same tick of the clock."""
 _WORTH_A_PROCESS_BYTES = 400_000
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
-Source = tuple[str, str, bool, int]
-"""Path, module name, whether it is a package, size in bytes."""
+_NO_STARS = re.compile(r",\[\],(?:null|\[[^\[\]]*\])\]$")
+
+Source = tuple[str, str, bool, int, str]
+"""Path, module name, whether it is a package, size in bytes, stamp."""
 
 
 def read_references(
@@ -44,13 +49,15 @@ def read_references(
     if not root.is_dir():
         raise PlanError(f"{str(root)!r} is not a directory; give the folder that holds the Python files")
     sources = _sources(root, files)
-    cache_file = _cache_file(state_dir, root) if state_dir else None
-    known = _load(cache_file) if cache_file else {}
-    kept = {path: known[path] for path, module, *_ in sources if _is_unchanged(root, known.get(path), module)}
+    cache_file = cache_file_of(state_dir, root) if state_dir else None
+    known, read_at_ns = load_records(cache_file) if cache_file else ({}, 0)
+    kept = {one[0]: known[one[0]] for one in sources if _is_unchanged(root, known.get(one[0]), one, read_at_ns)}
     stale = [source for source in sources if source[0] not in kept]
     records = _read(root, kept, stale, known, jobs or min(8, len(os.sched_getaffinity(0))))
-    if cache_file and (stale or len(records) != len(known)):
-        _save(cache_file, {**known, **records} if files is not None else records)
+    if cache_file:
+        gone = files is None and len(records) != len(known.keys() | records.keys())
+        changed = [record for path, record in records.items() if record is not known.get(path)]
+        save_records(cache_file, records if files is None else {**known, **records}, changed, rewrite=gone or not known)
     return References(root, records, read_again=[source[0] for source in stale])
 
 
@@ -60,26 +67,26 @@ def _sources(root: Path, files: Sequence[str] | None) -> list[Source]:
     if files is None:
         paths = _walk(str(root), folders)
     else:
-        paths = [(path, (root / path).stat().st_size) for path in files if path.endswith(".py")]
+        paths = [(path, (root / path).stat()) for path in files if path.endswith(".py")]
         for folder in {parent for path, _ in paths for parent in parents_of(path)}:
             folders[folder] = (root / folder / "__init__.py").exists()
     packages: dict[str, str] = {"": prefix}
     found = []
-    for path, size in paths:
+    for path, status in paths:
         folder, _, name = path.rpartition("/")
         package = packages[folder] if folder in packages else _package_of(folder, folders, packages)
         stem = name[:-3]
         module = package if stem == "__init__" else f"{package}.{stem}" if package else stem
-        found.append((path, module or stem, stem == "__init__", size))
+        found.append((path, module or stem, stem == "__init__", status.st_size, stamp_of(status)))
     return _with_unique_modules(found)
 
 
-def _walk(root: str, folders: dict[str, bool]) -> list[tuple[str, int]]:
-    """Path and size of every Python file; notes in ``folders`` which folders are packages.
+def _walk(root: str, folders: dict[str, bool]) -> list[tuple[str, os.stat_result]]:
+    """Path and status of every Python file; notes in ``folders`` which folders are packages.
 
     Strings rather than `Path`: on a warm cache this walk is most of the time that is left.
     """
-    found: list[tuple[str, int]] = []
+    found: list[tuple[str, os.stat_result]] = []
     open_ = [""]
     while open_:
         folder = open_.pop()
@@ -90,7 +97,7 @@ def _walk(root: str, folders: dict[str, bool]) -> list[tuple[str, int]]:
                 name = entry.name
                 if name.endswith(".py"):
                     if entry.is_file():
-                        files.append((start + name, entry.stat().st_size))
+                        files.append((start + name, entry.stat()))
                 elif name == "pyvenv.cfg" and folder:
                     break
                 elif name[0] != "." and name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
@@ -125,19 +132,22 @@ def _with_unique_modules(sources: list[Source]) -> list[Source]:
     """Two files of one module name (such as two ``src`` folders): the later ones are named by their path."""
     taken: set[str] = set()
     found = []
-    for path, module, is_package, size in sorted(sources):
+    for path, module, is_package, size, stamp in sorted(sources):
         if module in taken:
             module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         taken.add(module)
-        found.append((path, module, is_package, size))
+        found.append((path, module, is_package, size, stamp))
     return found
 
 
-def _is_unchanged(root: Path, record: Record | None, module: str) -> bool:
+def _is_unchanged(root: Path, record: Record | None, source: Source, read_at_ns: int) -> bool:
+    path, module, _, _, stamp = source
     if record is None or (record.module != module and record.flag != "!"):
         return False
+    if record.stamp == stamp and int(stamp.partition(" ")[0]) < read_at_ns - _CLOCK_DOUBT_NS:
+        return True
     try:
-        with open(f"{root}/{record.path}", "rb") as file:  # noqa: PTH123 (see _walk)
+        with open(f"{root}/{path}", "rb") as file:  # noqa: PTH123 (see _walk)
             return digest_of(file.read()) == record.digest
     except OSError:
         return False
@@ -219,7 +229,7 @@ def _starring(changed: set[str], interfaces: Mapping[str, str]) -> set[str]:
     reached = {key[:-2] for key in changed if key.endswith(":*")}
     if not reached:
         return reached
-    stars = {module: json.loads(text)[3] for module, text in interfaces.items()}
+    stars = {module: json.loads(text)[3] for module, text in interfaces.items() if not _NO_STARS.search(text)}
     grown = True
     while grown:
         more = {module for module, sources in stars.items() if not reached.isdisjoint(sources)} - reached
@@ -261,37 +271,9 @@ class _Child:
         output, _ = self._process.communicate()
         if self._process.returncode:
             raise self._died()
-        return [record_from_line(line) for line in output.decode("utf-8", "surrogatepass").split("\n") if line]
+        lines = output.decode("utf-8", "surrogatepass").split("\n")
+        return [record for line in lines if (record := record_from_line(line))]
 
     def _died(self) -> PlanError:
         code = self._process.wait()
         return PlanError(f"a process that reads Python files ended with exit code {code}; its error is above")
-
-
-def _cache_file(state_dir: Path, root: Path) -> Path:
-    name = hashlib.blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-    return state_dir / "references" / f"{name}.tsv"
-
-
-def _load(path: Path) -> dict[str, Record]:
-    """The records of the last run; none where the file is missing, of another format or cut short."""
-    try:
-        lines = path.read_text("utf-8", "surrogatepass").split("\n")
-        if lines[0] != FORMAT or lines[-1] != "end":
-            return {}
-        records = map(record_from_line, lines[1:-1])
-        return {record.path: record for record in records}
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def _save(path: Path, records: Mapping[str, Record]) -> None:
-    """Written beside and moved into place: a concurrent run sees the old file or the new one, never a part."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    text = "\n".join([FORMAT, *(record.to_line() for record in records.values()), "end"])
-    try:
-        beside.write_text(text, "utf-8", "surrogatepass", newline="\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -2,7 +2,8 @@
 
 Fields are parted by tabs, so that a reader decodes only the ones it needs:
 path, digest, module, ``p`` for a package, interface, names consulted, modules imported, modules referred to,
-facts, references. A file that does not parse has its message as the module's place and ``!`` as flag.
+facts, references, stamp, and a full stop that tells a whole line from one cut short. A file that does not parse has
+its message as the module's place and ``!`` as flag.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from ptx_prefect.plan.references.resolve import Resolved
 
 # Control characters, tabs among them, leave the encoder escaped.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
-FORMAT = "ptx-references 3"
+FORMAT = "ptx-references 4"
+_FIELDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Record:
     referred: str = ""
     facts: str = ""
     references: str = ""
+    stamp: str = ""
+    """Change time, size and inode of the file when it was read: while they are the same, so is the content."""
 
     def to_line(self) -> str:
         return "\t".join(
@@ -47,12 +51,16 @@ class Record:
                 self.referred,
                 self.facts,
                 self.references,
+                self.stamp,
+                ".",
             )
         )
 
 
-def record_from_line(line: str) -> Record:
-    return Record(*line.split("\t"))
+def record_from_line(line: str) -> Record | None:
+    """None for a line that was cut short."""
+    fields = line.split("\t")
+    return Record(*fields[:-1]) if len(fields) == _FIELDS and fields[-1] == "." else None
 
 
 def record_of_facts(facts: FileFacts, digest: str) -> Record:

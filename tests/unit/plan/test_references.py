@@ -303,3 +303,20 @@ def test_a_name_that_comes_round_through_a_star_import_is_found_whoever_asks_fir
 
     for path, source, line in (("p/a.py", "first", 2), ("aa.py", "", 2), ("zz.py", "", 2)):
         assert (source, line, "p.b.groups") in edges(references, path, "call")
+
+
+def test_the_cache_grows_by_what_changed_and_is_written_anew_when_outgrown(tree: Tree, tmp_path: Path) -> None:
+    root = tree({f"m{n}.py": f"def f{n}(): pass\n" for n in range(40)})
+    read_references(root, state_dir=tmp_path / "state")
+    cache = next((tmp_path / "state").rglob("*.tsv"))
+    sizes = [cache.stat().st_size]
+    for step in range(60):
+        (root / "m3.py").write_text(f"def f3(): return {step}\n")
+        again = read_references(root, state_dir=tmp_path / "state", jobs=1)
+        sizes.append(cache.stat().st_size)
+
+        assert again.read_again == ("m3.py",)
+
+    assert sizes[1] > sizes[0]
+    assert max(sizes) < 3 * sizes[0]
+    assert read_references(root, state_dir=tmp_path / "state").read_again == ()
