@@ -7,6 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Examples are the same in every run, and a busy machine is no failure.
+settings.register_profile("ptx", deadline=None, derandomize=True)
+settings.load_profile("ptx")
 
 
 @pytest.fixture(autouse=True)
