@@ -14,5 +14,10 @@ class Finding:
     text: str
     blames: tuple[str, ...] = ()
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The paths where the reason can lie, the likeliest last."""
+        return self.blames or (self.path,)
+
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.text}" if self.line else f"{self.path}: {self.text}"

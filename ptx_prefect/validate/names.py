@@ -12,7 +12,7 @@ from pyflakes import checker, messages
 
 from ptx_prefect.merge.module_names import is_package, module_names, twin_of, with_parents
 from ptx_prefect.merge.surface import Surface, surface_of
-from ptx_prefect.merge.uses import uses_of
+from ptx_prefect.merge.uses import Place, Use, uses_of
 from ptx_prefect.tree.base import Base
 from ptx_prefect.tree.changeset import Changeset
 from ptx_prefect.validate.finding import Finding
@@ -32,6 +32,7 @@ class Seen:
     messages: dict[tuple[str, bytes], list[tuple[int, str]]] = field(default_factory=dict)
     surfaces: dict[bytes, Surface | None] = field(default_factory=dict)
     imports: dict[tuple[str, bytes], list[Import]] = field(default_factory=dict)
+    uses: dict[tuple[str, bytes], dict[Use, list[Place]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def name_findings(base: Base, merged: Changeset, *, seen: Seen | None = None) ->
         findings += _undefined(path, before.get(path), content, seen) if content else ()
     lost = list(_lost_names(before, after, paths, seen))
     if lost:
-        findings += _uses_of_lost(lost, base, after, paths)
+        findings += _uses_of_lost(lost, base, after, paths, seen)
     findings += _imports_of_nothing(base, before, after, paths, seen)
     return tuple(dict.fromkeys(findings))
 
@@ -110,16 +111,15 @@ def _lost_names(
 
 
 def _uses_of_lost(
-    lost: list[_Lost], base: Base, after: Mapping[str, bytes | None], paths: frozenset[str]
+    lost: list[_Lost], base: Base, after: Mapping[str, bytes | None], paths: frozenset[str], seen: Seen
 ) -> Iterator[Finding]:
     by_name = {row.name: row for row in lost}
     words = {name.rpartition(".")[2].encode() for name in by_name}
     for path, content in _python_files(base, after):
         if words.isdisjoint(_WORD.findall(content)):
             continue
-        uses = uses_of(content, module=module_names(path, paths)[0], is_package=is_package(path))
         told: set[str] = set()
-        for use, places in uses.items():
+        for use, places in _uses(path, content, paths, seen).items():
             for name in with_parents(use.name):
                 row = by_name.get(name)
                 if row is None or name in told or row.path == path or not (row.is_module or name == use.name):
@@ -127,6 +127,13 @@ def _uses_of_lost(
                 told.add(name)
                 text = "which is gone" if row.is_module else f"which {row.path!r} has no more"
                 yield Finding(path, places[0].line, f"uses {name!r}, {text}", (path, row.path))
+
+
+def _uses(path: str, content: bytes, paths: frozenset[str], seen: Seen) -> dict[Use, list[Place]]:
+    if (path, content) not in seen.uses:
+        module = module_names(path, paths)[0]
+        seen.uses[path, content] = uses_of(content, module=module, is_package=is_package(path))
+    return seen.uses[path, content]
 
 
 def _python_files(base: Base, after: Mapping[str, bytes | None]) -> Iterator[tuple[str, bytes]]:

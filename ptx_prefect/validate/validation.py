@@ -115,21 +115,25 @@ class _Bench:
         self.commands, self.root, self.state_dir, self.timeout_s = commands, root, state_dir, timeout_s
         self.names = [name for name, _ in sides]
         self.results: dict[frozenset[str], tuple[CheckResult, ...]] = {}
-        self.hints: dict[frozenset[str], list[tuple[str, ...]]] = {}
+        self.found: dict[frozenset[str], tuple[tuple[CheckResult, ...], tuple[Finding, ...]]] = {}
+        self.merges: dict[frozenset[str], Merged] = {}
         self.seen = Seen()
 
     def validation(self, budget: Budget) -> Validation:
         began = time.monotonic()
-        trials = Trials(self._passes, budget=budget)
+        trials, static_trials = Trials(self._passes, budget=budget), Trials(self._reads_well, budget=budget)
         merged, ejected = self._without_marked(self._merge(frozenset(self.names)))
         note = ""
         try:
             while not trials.pass_on(merged.sections):
                 kept = merged.sections
-                if not trials.pass_on(()):
+                if not static_trials.pass_on(kept):
+                    going = self._static_culprits(kept, static_trials)
+                elif trials.pass_on(()):
+                    going = self._culprits(kept, trials, ())
+                else:
                     note = "the checks fail on the base itself, so no section is to blame; mend the base first"
                     break
-                going = self._culprits(kept, trials)
                 ejected += going
                 merged = self._merge(frozenset(kept) - {row.section for row in going})
         except BudgetSpentError:
@@ -139,10 +143,30 @@ class _Bench:
         took = time.monotonic() - began
         return Validation(passed, merged, results, tuple(ejected), trials.runs, took, note)
 
-    def _culprits(self, kept: Sequence[str], trials: Trials) -> list[Ejection]:
+    def _static_culprits(self, kept: Sequence[str], trials: Trials) -> list[Ejection]:
+        """Whoever is alone at the places of a finding needs no search, however many they are."""
         everything = frozenset(kept)
-        hints = self.hints.get(everything, [])
-        reason = next(result.reason for result in self.results[everything] if not result.passed)
+        _, findings = self.found[everything]
+        alone: dict[str, Finding] = {}
+        for finding in findings:
+            touching = self._touching(finding.places, everything)
+            if len(touching) == 1:
+                alone.setdefault(touching[0], finding)
+        if not alone:
+            # Who changed what others miss is the likelier culprit than who misses it.
+            origins = {finding.places[-1] for finding in findings}
+            everywhere = {path for finding in findings for path in finding.places}
+            return self._culprits(kept, trials, [self._touching(paths, everything) for paths in (origins, everywhere)])
+        going: dict[str, Ejection] = {}
+        for name, finding in alone.items():
+            first, *others = to_eject([name], kept, after=self.after)
+            going[first] = Ejection(first, f"the checks fail with it: {finding}")
+            for other in others:
+                going.setdefault(other, _follower(other, first))
+        return [going[name] for name in kept if name in going]
+
+    def _culprits(self, kept: Sequence[str], trials: Trials, hints: Sequence[Collection[str]]) -> list[Ejection]:
+        reason = next(result.reason for result in self.results[frozenset(kept)] if not result.passed)
         cause = smallest_guilty(kept, after=self.after, passes=trials.pass_on, hints=hints)
         first, *others = to_eject(cause, kept, after=self.after)
         rest = tuple(name for name in cause if name != first)
@@ -170,27 +194,30 @@ class _Bench:
             merged = self._merge(frozenset(merged.sections) - {first, *followers})
 
     def _merge(self, names: frozenset[str]) -> Merged:
-        return merge_changesets(self.base, [side for side in self.sides if side[0] in names], after=self.after)
+        if names not in self.merges:
+            sides = [side for side in self.sides if side[0] in names]
+            self.merges[names] = merge_changesets(self.base, sides, after=self.after)
+        return self.merges[names]
+
+    def _reads_well(self, names: frozenset[str]) -> bool:
+        """True when the tree parses and its names resolve: no command is run for that."""
+        if names not in self.found:
+            changeset = self._merge(names).changeset
+            began = time.monotonic()
+            findings = _syntax_findings(self.base, changeset, self.seen)
+            results = [_result("syntax", findings, began)]
+            if not findings:
+                began = time.monotonic()
+                findings = name_findings(self.base, changeset, seen=self.seen)
+                results.append(_result("names", findings, began))
+            self.found[names] = (tuple(results), findings)
+        return not self.found[names][1]
 
     def _passes(self, names: frozenset[str]) -> bool:
-        merged = self._merge(names)
-        results = []
-        for name in ("syntax", "names"):
-            began = time.monotonic()
-            if name == "syntax":
-                findings = _syntax_findings(self.base, merged.changeset, self.seen)
-            else:
-                findings = name_findings(self.base, merged.changeset, seen=self.seen)
-            told = "; ".join(str(finding) for finding in findings[:MAX_TOLD])
-            results.append(CheckResult(name, not findings, time.monotonic() - began, told))
-            if findings:
-                # Who changed what others miss is the likelier culprit than who misses it.
-                origins = {finding.blames[-1] if finding.blames else finding.path for finding in findings}
-                everywhere = {path for finding in findings for path in (finding.blames or (finding.path,))}
-                self.hints[names] = [self._touching(paths, names) for paths in (origins, everywhere)]
-                break
-        if all(result.passed for result in results) and self.commands:
-            results += self._run_commands(merged)
+        reads_well = self._reads_well(names)
+        results = list(self.found[names][0])
+        if reads_well and self.commands:
+            results += self._run_commands(self._merge(names))
         self.results[names] = tuple(results)
         return all(result.passed for result in results)
 
@@ -238,6 +265,11 @@ def _syntax_findings(base: Base, changeset: Changeset, seen: Seen) -> tuple[Find
         if wrong and not (change.path in base.entries and syntax_error_in(change.path, base.read(change.path))):
             findings.append(Finding(change.path, 0, f"does not parse: {wrong}"))
     return tuple(findings)
+
+
+def _result(name: str, findings: Sequence[Finding], began: float) -> CheckResult:
+    told = "; ".join(str(finding) for finding in findings[:MAX_TOLD])
+    return CheckResult(name, not findings, time.monotonic() - began, told)
 
 
 def _why(ended: Ended) -> str:

@@ -89,6 +89,15 @@ def test_broken_syntax_is_found_without_running_a_command(base: Base, tmp_path: 
     assert mark.exists()
 
 
+def test_many_that_are_wrong_by_themselves_go_at_once(base: Base, tmp_path: Path) -> None:
+    sides = [(f"s{n}", edit(**{f"m{n}_py": "print(undefined)\n" if n % 2 else "x = 1\n"})) for n in range(20)]
+    result = check(base, sides, ("true",), after={"s10": ["s3"]}, budget=Budget(runs=2))
+
+    assert result.passed
+    assert [row.section for row in result.ejected] == [f"s{n}" for n in range(20) if n % 2 or n == 10]
+    assert "m1.py:1: undefined name 'undefined'" in result.ejected[0].reason
+
+
 def test_names_that_stop_resolving_eject_who_took_them_away(base: Base) -> None:
     sides = [("user", edit(use_py="from pkg.m import f\n")), ("taker", edit(pkg__m_py="def g():\n    return 1\n"))]
     result = check(base, sides)
