@@ -22,7 +22,8 @@ from ptx_prefect.vote.values import Candidate, Timing
 _LOCK_WAIT_S = 120.0
 _MAX_LOOPS = 20_000
 _MAX_FRESH = 60_000
-_NEAR = (1.12, 1.45)
+_LONG_S = 0.1  # a pass that takes this long is repeated once a round: bursts of load are short beside it
+_NEAR = (1.12, 1.45)  # ratios to the fastest from which noise may carry a candidate across the threshold of a tie
 # The part of the CPU time seen that must be told (several threads are seen as more than is told), and what is too
 # little to tell from the cost of loading.
 _BELIEVED = 0.1
@@ -87,6 +88,8 @@ def time_candidates(
             for name, timing in timings.items()
         }
         running = [one for one in field if not timings[one.name].capped]
+        if statistics.median([one.thread_s for one in timings.values()]) > _LONG_S:
+            protocol = replace(protocol, repeats=1)
         # Where one pass is long enough, finding that out was the first round.
         for number in range(protocol.rounds - (loops == 1 and protocol.rounds > 0)):
             _round(running, timings, stopwatch, loops, backwards=(number + (loops == 1)) % 2 == 1, protocol=protocol)
