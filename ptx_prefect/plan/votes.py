@@ -9,6 +9,7 @@ from typing import Any
 from ptx_prefect.plan.graph import shape_of
 from ptx_prefect.plan.make import DEFAULT_ESTIMATE_S, heartbeat_of
 from ptx_prefect.plan.plan import Plan, Section
+from ptx_prefect.run.models import with_model
 from ptx_prefect.run.simulate import lower_bound, simulate
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import VotingSpec
@@ -52,11 +53,13 @@ def plan_votes(spec: VotingSpec, parts: Sequence[Part], settings: Settings, lear
 
 def _section(part: Part, settings: Settings, learned: Mapping[str, float]) -> Section:
     identity = f"{part.worker}:{part.name}"
+    # Candidates and scores are read from an answer's text; a voter that is to write files says so.
+    config = {"output": "text", **part.config} if part.worker == "chat" else part.config
     return Section(
         name=part.name,
         description=part.instruction,
         worker=part.worker,
-        config=part.config,
+        config=with_model(part.worker, config, settings),
         depends_on=(),
         timeout_s=part.timeout_s,
         estimate_s=learned.get(identity, DEFAULT_ESTIMATE_S),

@@ -125,6 +125,9 @@ def judgements_from(answer: object, *, judge: str, candidate: str, criteria: Seq
     Raises:
         VoteError: no criterion is scored, or a value is not a number from 0 to 10.
     """
+    if isinstance(answer, Mapping):
+        # What a model answered, as text or as an object of a schema.
+        answer = next((answer[key] for key in ("data", "text") if key in answer and key not in criteria), answer)
     found: Mapping[str, Any] = answer if isinstance(answer, Mapping) else _object_in(str(answer))
     inner = found.get("scores")
     if isinstance(inner, Mapping):

@@ -131,8 +131,9 @@ def written_candidate(voter: Voter, done: Done, *, entry_point: str | None = Non
         VoteError: there is none, or it is not clear which file it is.
     """
     value = done.value
-    if isinstance(value, Mapping) and isinstance(value.get("source"), str):
-        value = value["source"]
+    if isinstance(value, Mapping):
+        # A program that a worker returned, or the text that a model answered with.
+        value = next((value[key] for key in ("source", "text") if isinstance(value.get(key), str)), value)
     if isinstance(value, str) and value.strip():
         source = program_in(value, entry_point=entry_point) if entry_point else value
         return Candidate(voter.name, source, voter.name)

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("pydantic_ai", reason="needs the extra `ai`")
 
-from ptx_prefect import RunError, sectioning
+from ptx_prefect import RunError, sectioning, voting
 from tests.fakes.provider import Answer, Call, Fault, Provider
 
 KEY_ENV = "PTX_TEST_KEY"
@@ -143,3 +143,42 @@ def test_a_required_step_that_says_no_fails_the_run() -> None:
 
     with pytest.raises(RunError, match="'smoke' says no"):
         sectioning(spec)
+
+
+def test_models_vote_and_judge_through_the_same_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each model writes its own candidate, each candidate is judged alone; no answer is shared between them."""
+    programs = {"claude-haiku-5-5": "x * 2", "claude-sonnet-5-5": "x + x", "claude-opus-5-5": "x << 1"}
+
+    def script(call: Call) -> Answer:
+        if "Judge one answer" in call.prompt:
+            best = "x << 1" in call.prompt
+            return Answer(f'My view: {{"readability": {9 if best else 4}}}')
+        program = programs[str(call.body["model"])]
+        return Answer(f"Here it is:\n```python\ndef double(x):\n    return {program}\n```\n")
+
+    with Provider(script) as provider:
+        for alias in ("haiku", "sonnet", "opus"):
+            at = {"base_url": provider.url, "key_env": KEY_ENV}
+            monkeypatch.setenv(f"PTX_PREFECT_MODELS__{alias.upper()}", json.dumps(at))
+        main = {
+            "description": "Double a number.",
+            "entry_point": "double",
+            "tests": ["assert double(4) == 8"],
+            "evaluation_criteria": ["readability"],
+        }
+        spec = {
+            "task_id": "v",
+            "mode": "voting",
+            "main_task": main,
+            "voters": ["haiku", "sonnet", "opus"],
+            "worker": "chat",
+            "judges": [{"kind": "chat", "model": "sonnet"}],
+            "hybrid": False,
+        }
+        report = voting(spec)
+    asked = [str(call.body["model"]) for call in provider.calls if "Judge one answer" not in call.prompt]
+    judged = [call.prompt for call in provider.calls if "Judge one answer" in call.prompt]
+
+    assert sorted(asked) == sorted(programs) and len(judged) == 3
+    assert all(sum(program in prompt for program in programs.values()) == 1 for prompt in judged)
+    assert report["results"]["decision"]["winner"] == "opus", report
