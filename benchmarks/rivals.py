@@ -101,7 +101,7 @@ def main() -> None:
         with Sandbox() as sandbox:
             writers = Counter(_writers(sandbox).winner for _ in range(args.runs))
             counters = Counter(_counters(sandbox).winner for _ in range(args.runs))
-            planted = sum(_planted(number, sandbox) for number in range(args.trials))
+            planted = sum(planted_wins(number, sandbox) for number in range(args.trials))
     finally:
         for load in loads:
             load.kill()
@@ -153,7 +153,7 @@ def _counters(sandbox: Sandbox) -> Decision:
     )
 
 
-def _planted(seed: int, sandbox: Sandbox) -> bool:
+def planted_wins(seed: int, sandbox: Sandbox) -> bool:
     """Whether the planted program of one seeded field wins."""
     rng = random.Random(seed)
     name, tests, inputs, other, bodies = rng.choice(BANK)
