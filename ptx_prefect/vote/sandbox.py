@@ -209,6 +209,8 @@ class Sandbox:
     def _start(self) -> None:
         if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
             return
+        if not sys.platform.startswith("linux"):
+            raise VoteError(f"candidates run on Linux only, this is {sys.platform!r}; run the vote in a container")
         self._process = self._control = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         package = str(Path(__file__).resolve().parent.parent)
