@@ -19,6 +19,7 @@ from ptx_prefect.vote.run import hold_vote
 from ptx_prefect.vote.task import TestCommand, VoteTask
 from ptx_prefect.vote.values import Candidate
 from ptx_prefect.vote.voters import ready_candidate, vote_task_of, voters_of
+from ptx_prefect.workers.spawners import close_spawners
 
 ROOT = Path(__file__).parents[3]
 
@@ -185,7 +186,10 @@ def test_a_test_command_gates_every_candidate_and_is_said_to_be_no_sandbox():
     right, wrong = Candidate("right", "def f(x): return x * K"), Candidate("wrong", "def f(x): return abs(x) * K")
     endless = Candidate("endless", "def f(x):\n    while x < 0: pass\n    return x * K")
     task = VoteTask(entry_point="f", prelude="K = 2", test_command=replace(command, deadline_s=5.0))
-    decision = held([endless, wrong, right], task)
+    try:
+        decision = held([endless, wrong, right], task)
+    finally:
+        close_spawners()  # other tests here count the processes that are left
 
     assert decision.winner == "right"
     assert decision.gated_out == ("endless", "wrong")
