@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import graphlib
+import importlib.util
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from ptx_prefect.errors import SpecError
 from ptx_prefect.strict import StrictModel, mistakes_of, nearest
@@ -24,6 +25,17 @@ WorkerRef = Annotated[
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+def _directory_of_package(base: Any) -> Any:
+    """``package:networkx`` as the directory of that package, which is found without importing it."""
+    if not isinstance(base, str) or not base.startswith("package:"):
+        return base
+    name = base.removeprefix("package:").strip()
+    found = importlib.util.find_spec(name) if name.isidentifier() else None
+    if found is None or not found.submodule_search_locations:
+        raise ValueError(f"{base!r} names no installed package; install it, or name a directory")
+    return next(iter(found.submodule_search_locations))
 
 
 class Component(StrictModel):
@@ -143,9 +155,13 @@ class SectioningSpec(_Task):
 
     mode: Literal["sectioning"] = "sectioning"
     main_task: SectioningTask
-    base: Annotated[Base | str | None, Field(description="Tree that the sections change, each in a private copy.")] = (
-        None
-    )
+    base: Annotated[
+        Base | str | None,
+        BeforeValidator(_directory_of_package),
+        Field(
+            description="Tree that the sections change, each in a private copy; `package:x` is where x is installed."
+        ),
+    ] = None
     merged_output: Annotated[
         Output | str | None, Field(description="Where the merged tree goes; a string is a directory.")
     ] = None

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptx_prefect.errors import PlanError
+from ptx_prefect.errors import PlanError, SpecError
 from ptx_prefect.plan.by_file import sections_by_file
 from ptx_prefect.plan.by_module import sections_by_module
+from ptx_prefect.plan.derive import drafts_of
 from ptx_prefect.plan.draft import SectionDraft
 from ptx_prefect.plan.graph import cycles_of
 from ptx_prefect.plan.references import read_references
+from ptx_prefect.spec import SectioningSpec, parse_spec, read_spec
 
 
 def write(root: Path, files: Mapping[str, str]) -> Path:
@@ -136,3 +138,20 @@ def test_modules_hold_every_file_once_and_have_no_circle(links: list[tuple[int, 
 def test_module_level_without_python_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="no Python file"):
         sections_by_module(read_references(tmp_path))
+
+
+def test_the_example_cuts_an_installed_package_into_at_most_five_modules(tmp_path: Path) -> None:
+    spec = read_spec(Path(__file__).parents[3] / "examples/module_level.json")
+    assert isinstance(spec, SectioningSpec)
+    notes: list[str] = []
+    drafts = drafts_of(spec, state_dir=tmp_path, notes=notes)
+
+    assert 2 <= len(drafts) <= 5
+    assert "modules" in notes[0]
+
+
+def test_a_base_that_is_no_installed_package_is_refused() -> None:
+    task = {"description": "d", "level": "module", "root": "."}
+
+    with pytest.raises(SpecError, match="names no installed package"):
+        parse_spec({"task_id": "t", "mode": "sectioning", "main_task": task, "base": "package:no_such_thing"})
