@@ -97,6 +97,7 @@ def _contained(part: Versions) -> Solved | None:
 
 
 _HEADER = re.compile(r"(async\s+def|def|class|@|#)")
+_COMPLETE = re.compile(r"(async\s+def|def|class)\b")
 
 
 def _both_add_definitions(clash: Versions, stretch: Stretch) -> Solved | None:
@@ -121,9 +122,8 @@ def _definitions_at(lines: Lines, span: tuple[int, int]) -> int | None:
         heads = [line for line in lines[low:high] if line.strip()]
         if heads and _HEADER.match(heads[0].lstrip()):
             indent = _indent(heads[0])
-            if all(
-                _indent(line) > indent or _HEADER.match(line.lstrip()) or line.lstrip()[0] in ")]}" for line in heads
-            ):
+            outer = [line.lstrip() for line in heads if _indent(line) <= indent and line.lstrip()[0] not in ")]}"]
+            if all(map(_HEADER.match, outer)) and _COMPLETE.match(outer[-1]):
                 return indent
         if low == 0 or lines[low - 1] != lines[high - 1]:
             return None
@@ -151,6 +151,7 @@ def _are_independent(changed: Lines) -> bool:
 
 
 _BRANCH = re.compile(r"\s*(return|yield|if|elif|while|assert|raise|for|with|except|del)\b")
+_SIGNATURE = re.compile(r"\s*((async\s+)?def|class)\b")
 _LITERAL = re.compile(r"['\"\d]|[rbfuRBFU]{1,2}['\"]")
 
 
@@ -161,6 +162,8 @@ def _word_by_word(clash: Versions) -> Solved | None:
     merged = merge_tokens("".join(clash.base), "".join(clash.ours), "".join(clash.theirs))
     if merged is None or merged.adjacent:
         return None
+    if any(_SIGNATURE.match(line) for line in clash.base) and (merged.replaced_by_ours or merged.replaced_by_theirs):
+        return None  # a parameter renamed or removed concerns every other change of the signature
     if all(
         any(_LITERAL.match(word) for word in words) for words in (merged.replaced_by_ours, merged.replaced_by_theirs)
     ):
@@ -182,7 +185,7 @@ def _repeats_a_line(clash: Versions, lines: Lines) -> bool:
     """True when the merged lines hold a line, or a target of assignment, more often than either side."""
     for read in (_plain, _assigned):
         mine, yours, merged = (Counter(filter(None, map(read, text))) for text in (clash.ours, clash.theirs, lines))
-        if any(count > max(mine[item], yours[item]) for item, count in merged.items()):
+        if any(count > max(mine[item], yours[item]) > 0 for item, count in merged.items()):
             return True
     return False
 

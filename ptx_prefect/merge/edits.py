@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 
 from ptx_prefect.merge.lines import split
 
@@ -20,33 +20,33 @@ class Edits:
     base: str
     side: str
 
-    @cached_property
+    @functools.cached_property
     def _counts(self) -> tuple[Counter[str], Counter[str]]:
         return Counter(split(self.base)), Counter(split(self.side))
 
-    @cached_property
+    @functools.cached_property
     def added(self) -> Counter[str]:
         """Lines that the side has more often than the base."""
         old, new = self._counts
         return new - old
 
-    @cached_property
+    @functools.cached_property
     def removed(self) -> Counter[str]:
         """Lines that the base has more often than the side."""
         old, new = self._counts
         return old - new
 
-    @cached_property
+    @functools.cached_property
     def added_words(self) -> Counter[str]:
         """Words of the added lines less those of the removed ones, comments aside: what the side began to say."""
         return words_of(self.added) - words_of(self.removed)
 
-    @cached_property
+    @functools.cached_property
     def removed_words(self) -> Counter[str]:
         """The mirror of :attr:`added_words`."""
         return words_of(self.removed) - words_of(self.added)
 
-    @cached_property
+    @functools.cached_property
     def vanished(self) -> frozenset[str]:
         """Words that the base has and the side has no more, comments aside."""
         if not self.removed_words:
@@ -62,3 +62,9 @@ def words_of(lines: Counter[str]) -> Counter[str]:
         for word in _WORD.findall(_COMMENT.sub("", line)):
             counts[word] += times
     return counts
+
+
+@functools.lru_cache(maxsize=8)
+def edits(base: str, side: str) -> Edits:
+    """The edits of a side; the last few are kept, since several guards ask for the same."""
+    return Edits(base, side)

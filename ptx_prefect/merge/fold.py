@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
+from ptx_prefect.merge.edits import Edits, words_of
 from ptx_prefect.merge.markers import DEFAULT_SIZE
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Merger, merge_pair, merge_plain
@@ -30,7 +32,7 @@ def fold(
     Sorting makes every permutation of the sides give the same bytes, conflicts included; the names go with their
     sides. Two sides keep the given order for the markers when they clash, as people expect of "ours" and "theirs".
     """
-    rivals = sorted(zip(sides, names, strict=True))
+    rivals = _without_included(base, sorted(zip(sides, names, strict=True)), path=path, merger=merger)
     content, name = rivals[0]
     conflicts: tuple[Conflict, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
@@ -51,3 +53,24 @@ def fold(
         pair = (names[0], names[1])
         return merge_pair(base, sides[0], sides[1], path=path, names=pair, merger=merger, marker_size=marker_size)
     return FileMerge(content, conflicts, resolutions)
+
+
+def _without_included(
+    base: bytes, rivals: list[tuple[bytes, str]], *, path: str, merger: Merger
+) -> list[tuple[bytes, str]]:
+    """The sides less any two whose merge is another side already (as when a merge is merged again)."""
+    if len(rivals) < 3:
+        return rivals
+    contents = [content for content, _ in rivals]
+    old = base.decode("latin-1")
+    said = {content: words_of(Edits(old, content.decode("latin-1")).added).keys() for content in contents}
+    for first, second in itertools.combinations(contents, 2):
+        both = said[first] | said[second]
+        whole = [content for content in contents if content not in (first, second) and both <= said[content]]
+        if not whole:
+            continue
+        pair = merge_pair(base, first, second, path=path, names=("", ""), merger=merger)
+        if pair.is_clean and pair.content in whole:
+            rest = [rival for rival in rivals if rival[0] not in (first, second)]
+            return _without_included(base, rest, path=path, merger=merger)
+    return rivals

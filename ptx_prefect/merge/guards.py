@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ptx_prefect.merge.edits import Edits
+from ptx_prefect.merge.edits import Edits, edits
 from ptx_prefect.merge.names import bindings_of, parsed, unbound_in
 from ptx_prefect.merge.result import ConflictClass
+from ptx_prefect.merge.rivalry import both_write, changed_but_called, gone_but_used, renamed_but_edited
 
-_DEFINED = re.compile(r"[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)")
-_ASSIGNED = re.compile(r"[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
+_BINDS = re.compile(
+    r"[ \t]*(?:(?:async|def|class|from|import|for|with|except|global)\b|\w+(?: as \w+)?,?[ \t]*(?:#|$)|[^(\n]*=)"
+)
 _KEY = re.compile(r"[ \t]*((['\"])[\w.\- ]+\2)[ \t]*:")
 
 
@@ -25,22 +28,25 @@ class Complaint:
     definition: str | None = None
 
 
-def complaints_about(merged: str, base: str, ours: str, theirs: str, *, is_structured: bool) -> tuple[Complaint, ...]:
+def complaints_about(
+    merged: str, tree: ast.Module | None, base: str, ours: str, theirs: str, *, is_structured: bool
+) -> tuple[Complaint, ...]:
     """Everything that the guards have against a merged source; empty for a good one.
 
     Args:
+        tree: what ``merged`` parses to, None when it does not.
         is_structured: lines clashed and rules of ours put the text together, so that the guards are stricter.
     """
-    tree = parsed(merged)
     if tree is None:
         valid = [parsed(text) is not None for text in (base, ours, theirs)]
         if all(valid) or (is_structured and any(valid)):
             return (Complaint("file", "merged it would no longer be valid Python", True),)
         return ()  # it was no valid Python (of this version) before either: nothing can be said
-    mine, yours = Edits(base, ours), Edits(base, theirs)
+    mine, yours = edits(base, ours), edits(base, theirs)
     found = [*_twice_bound(bindings_of(tree), base, ours, theirs), *_twice_keyed(merged, mine, yours)]
-    found += _unbound(merged, ours, theirs)
-    found += _gone_but_used(mine, yours)
+    if any(_BINDS.match(line) for side in (mine, yours) for line in side.removed):
+        found += _unbound(merged, ours, theirs)
+    found += _at_odds(merged, mine, yours)
     return tuple(found)
 
 
@@ -74,24 +80,16 @@ def _unbound(merged: str, ours: str, theirs: str) -> Iterator[Complaint]:
         yield Complaint("logic", f"{name!r} is used and no longer bound: one side removed it, the other uses it", False)
 
 
-def _gone_but_used(mine: Edits, yours: Edits) -> Iterator[Complaint]:
-    """A name that one side did away with (removed, renamed) in code that the other side lets use it once more."""
+def _at_odds(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
     for side, other in ((mine, yours), (yours, mine)):
-        if not side.removed or not other.added:
-            continue
-        for word in sorted(side.vanished & other.added_words.keys()):
-            if len(word) > 2 and _is_defined_by(word, side):
-                reason = f"one side removed or renamed {word!r} everywhere, the other uses it in new code"
-                yield Complaint("logic", reason, False)
-
-
-def _is_defined_by(word: str, side: Edits) -> bool:
-    """True when a line that the side removed defines the word (a mere use may vanish without harm)."""
-    for line in side.removed:
-        for pattern in (_DEFINED, _ASSIGNED):
-            found = pattern.match(line)
-            if found and found.group(1) == word:
-                return True
-        if re.match(r"[ \t]*(?:async[ \t]+)?def\b", line) and re.search(rf"\b{re.escape(word)}\b", line):
-            return True
-    return False
+        for name in gone_but_used(side, other):
+            reason = f"one side removed or renamed {name!r} everywhere, the other uses it in new code"
+            yield Complaint("logic", reason, False)
+        for name in renamed_but_edited(side, other):
+            yield Complaint("logic", f"one side renamed or removed {name!r}, the other edited it", False, name)
+        for name in changed_but_called(side, other):
+            reason = f"one side changed how {name!r} is called, the other has a new call of it"
+            yield Complaint("logic", reason, False, name)
+    for name, function in both_write(merged, mine, yours):
+        reason = f"both sides have new code in {function!r} about {name!r}, and one of them assigns it"
+        yield Complaint("logic", reason, False, function)

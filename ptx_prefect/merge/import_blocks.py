@@ -38,7 +38,7 @@ def regions_of(stretches: Sequence[Stretch], whole: Versions) -> list[Region]:
             continue
         while regions and _overlap(regions[-1].stretch, block.span):
             last = regions.pop().stretch
-            if _starts(last) != _starts(block.span):
+            if any(start < limit for start, limit in zip(_starts(last), _starts(block.span), strict=True)):
                 regions.append(Region(_between(last, _starts(last), _starts(block.span)), False))
                 break
         regions.append(Region(block.span, True))

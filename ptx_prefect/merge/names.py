@@ -32,11 +32,21 @@ def bindings_of(tree: ast.Module) -> Counter[str]:
     """How often each dotted name is bound in the body of the module or of a class in it.
 
     Bindings inside ``if`` and ``try`` are alternatives and do not count; nor do overloads, properties and other
-    definitions with a decorator, which repeat a name on purpose.
+    definitions with a decorator, which repeat a name on purpose. An import counts once for each thing imported.
     """
     found: Counter[str] = Counter()
     _count(tree.body, "", found)
+    targets = {
+        target for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for target in _targets(node)
+    }
+    found.update(name for name, _ in targets)
     return found
+
+
+def _targets(node: ast.Import | ast.ImportFrom) -> list[tuple[str, str]]:
+    """Each name that the statement binds, with what it means."""
+    module = f"{'.' * node.level}{node.module or ''}:" if isinstance(node, ast.ImportFrom) else ""
+    return [(alias.asname or alias.name, module + alias.name) for alias in node.names if alias.name != "*"]
 
 
 def _count(body: Sequence[ast.stmt], prefix: str, found: Counter[str]) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ptx_prefect.merge.annotations import union_proposal
 from ptx_prefect.merge.clashes import Versions, cut, solve
+from ptx_prefect.merge.edits import edits
 from ptx_prefect.merge.fold import fold
 from ptx_prefect.merge.guards import complaints_about
 from ptx_prefect.merge.import_blocks import regions_of
 from ptx_prefect.merge.imports import ImportClashError, merge_imports
 from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
-from ptx_prefect.merge.names import enclosing_definition, unbound_in
+from ptx_prefect.merge.names import enclosing_definition, parsed, unbound_in
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
 from ptx_prefect.merge.threeway import Stretch, compare
@@ -27,6 +29,9 @@ def merge_python(
 
 def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int) -> TextMerge:
     """Two Python texts against their base."""
+    for less, more in ((ours, theirs), (theirs, ours)):
+        if _includes(base, less, more, path):
+            return TextMerge(more, (), (Resolution("file", path, "whole file", "one side has the other's edits too"),))
     chunks = merge_lines(base, ours, theirs)
     if not any(isinstance(chunk, Clash) for chunk in chunks):
         merged = TextMerge("".join("".join(chunk.lines) for chunk in chunks if isinstance(chunk, Kept)))
@@ -36,20 +41,49 @@ def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, mar
         guarded = _guarded(structured, base, ours, theirs, path, names, marker_size)
         if not guarded.conflicts:
             return guarded
-    return rendered(chunks, path=path, names=names, marker_size=marker_size, around=enclosing_definition)
+    merged = rendered(chunks, path=path, names=names, marker_size=marker_size, around=enclosing_definition)
+    return TextMerge(merged.text, tuple(_with_proposal(conflict) for conflict in merged.conflicts), merged.resolutions)
+
+
+def _with_proposal(conflict: Conflict) -> Conflict:
+    """Sides that only annotate differently are a conflict of types, with the union written down for a person."""
+    proposal = union_proposal(*conflict.versions) if len(conflict.versions) == 2 else None
+    if proposal is None:
+        return conflict
+    reason = "the sides annotate differently; a union is proposed, not taken"
+    return replace(conflict, kind="type", proposal=proposal, reason=reason)
 
 
 def _guarded(
     merge: TextMerge, base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int
 ) -> TextMerge:
-    complaints = complaints_about(merge.text, base, ours, theirs, is_structured=bool(merge.resolutions))
+    tree = parsed(merge.text)
+    complaints = complaints_about(merge.text, tree, base, ours, theirs, is_structured=bool(merge.resolutions))
     if not complaints:
-        return merge
+        return merge if merge.resolutions or tree else _unread(merge, path)
     textual = next((item for item in complaints if item.is_textual), None)
     if textual is not None:
         return refused(ours, theirs, textual.reason, path=path, names=names, marker_size=marker_size)
     conflicts = tuple(Conflict(item.kind, path, "whole file", item.reason, item.definition) for item in complaints)
     return TextMerge(merge.text, conflicts, merge.resolutions)
+
+
+def _unread(merge: TextMerge, path: str) -> TextMerge:
+    note = "a side does not parse as Python: merged by lines, and no more could be checked"
+    return TextMerge(merge.text, (), (Resolution("file", path, "whole file", note),))
+
+
+def _includes(base: str, less: str, more: str, path: str) -> bool:
+    """True when ``more`` is what merging ``less`` with something else gives; that something is found by undoing."""
+    part, full = edits(base, less), edits(base, more)
+    if not part.added_words <= full.added_words or not part.removed_words <= full.removed_words:
+        return False
+    rest = _structured(less, base, more, path)
+    if rest is None or rest.text == base:
+        return False
+    first, second = sorted((less, rest.text))
+    again = _structured(base, first, second, path)
+    return again is not None and again.text == more
 
 
 @dataclass(frozen=True, slots=True)

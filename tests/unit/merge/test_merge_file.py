@@ -104,7 +104,7 @@ def test_lines_that_go_together_but_break_the_syntax_are_a_conflict(
 def test_every_order_of_six_sides_gives_the_same_bytes_and_merging_again_changes_nothing(path: str) -> None:
     base = "".join(f"def f{number}():\n    return {number}\n\n\n" for number in range(12))
     sides = [base.replace(f"return {number}\n", f"return {number * 7}\n").encode() for number in range(0, 12, 2)]
-    orders = random.Random(4).sample(list(itertools.permutations(sides)), 40)
+    orders = random.Random(4).sample(list(itertools.permutations(sides)), 5)
 
     results = {merge_file(base.encode(), order, path=path).content for order in orders}
 
