@@ -1,12 +1,12 @@
 """Impacted-only tests on networkx: is every test that runs the changed lines selected, and how small is the selection?
 
-    python benchmarks/impact.py [--repository CLONE] [--changes 30] [--coverage FILE]
+    python benchmarks/impact.py [--repository CLONE] [--changes 30] [--coverage FILE] [--suite PATH]
 
 Needs ``pip install -e '.[dev,bench]'``. With a clone of networkx (a git repository), the changes are real: the last
 commits that touch one Python file of the library, taken back one at a time on the newest tree, so that one coverage
 map serves all. Without, they are edits of single functions of the installed package. The coverage map says for each
 line which tests run it (set-up included); what runs when modules are imported belongs to no test and is left out.
-``--coverage`` keeps the map, which takes some minutes to make, and reads it when it exists.
+``--coverage`` keeps the map, which takes some minutes to make, and reads it when it exists; ``--suite`` runs a part.
 
 JSON line last: ``missed`` (tests that run a changed line and were not selected), ``changes``, ``median_smaller`` (how
 many times smaller the selection is than the suite, median over the changes), ``sound_changes``.
@@ -56,7 +56,7 @@ def main() -> None:
         _fill(tree, arguments.repository)
         data_file = arguments.coverage or Path(folder) / "coverage.db"
         if not data_file.exists():
-            _measure(tree, data_file)
+            _measure(tree, data_file, arguments.suite)
         tests, data = _read_map(data_file)
         known = set(tests)
         measured = {str(Path(name)).split("/tree/", 1)[-1]: name for name in data.measured_files()}
@@ -87,6 +87,8 @@ def main() -> None:
 
 
 def _report(results: list[tuple[float, list[str]]]) -> None:
+    if not results:
+        sys.exit("no change touches a line that the coverage map knows")
     print(
         json.dumps(
             {
@@ -103,6 +105,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repository", type=Path, help="a git clone of networkx; default: the installed package")
     parser.add_argument("--changes", type=int, default=30)
+    parser.add_argument("--suite", default="networkx", help="the part of the suite to run, as a path; default: all")
     parser.add_argument("--coverage", type=Path, help="where the coverage map is kept")
     return parser.parse_args()
 
@@ -118,10 +121,10 @@ def _fill(tree: Path, repository: Path | None) -> None:
     shutil.copytree(Path(networkx.__file__).parent, tree / "networkx", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def _measure(tree: Path, data_file: Path) -> None:
+def _measure(tree: Path, data_file: Path, suite: str) -> None:
     (tree / "context_of_test.py").write_text(PLUGIN)
     command = [sys.executable, "-m", "coverage", "run", f"--data-file={data_file}", "--source=networkx", "-m", "pytest"]
-    command += ["-q", "-p", "context_of_test", "-p", "no:cacheprovider", "-p", "no:timeout", "networkx"]
+    command += ["-q", "-p", "context_of_test", "-p", "no:cacheprovider", "-p", "no:timeout", suite]
     subprocess.run(
         command, cwd=tree, stdout=subprocess.DEVNULL, check=False, env={**os.environ, "PYTHONPATH": str(tree)}
     )

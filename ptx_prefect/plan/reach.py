@@ -46,6 +46,8 @@ _MODULE_SETUP = frozenset(
         "load_tests",
     ]
 )
+_ASKED_BY_IMPORTS = frozenset(("__getattr__", "__dir__"))
+"""Functions of a module that Python calls for names the module lacks; import statements ask for some themselves."""
 _ANY_MODULE: Node = ("escaped", "", "")
 
 
@@ -129,7 +131,7 @@ class Reach:
         if definition.kind == "class":
             graph.add(("inst", path, definition.qualname), node)
         if holder is None or not outer:
-            if definition.qualname in made:
+            if definition.qualname in made or definition.qualname in _ASKED_BY_IMPORTS:
                 graph.add(body, node)
             graph.add_both(("attr", "", name), ("escaped", path, ""), node)
             graph.add(_ANY_MODULE, ("escaped", path, ""))

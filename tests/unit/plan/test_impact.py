@@ -42,7 +42,15 @@ def upper(text):
 
 def lonely(): pass
 """,
-    "lib/registry.py": "TABLE = {}\n\ndef fill(): TABLE['x'] = 1\n\nfill()\n",
+    "lib/registry.py": """\
+TABLE = {}
+
+def fill(): TABLE['x'] = 1
+
+def __getattr__(name): raise AttributeError(name)
+
+fill()
+""",
     "tests/conftest.py": """\
 import pytest
 from lib import Square
@@ -135,7 +143,10 @@ def select(root: Path, path: str, old: str, new: str) -> set[str]:
         ),
         pytest.param("tests/test_text.py", "shout('a')", "shout('b')", {"test_shout"}, id="the test itself"),
         pytest.param("lib/registry.py", "= 1", "= 2", {"test_table"}, id="function that runs at import"),
-        pytest.param("lib/registry.py", "fill()\n", "fill()\nfill()\n", {"test_table"}, id="code that runs at import"),
+        pytest.param("lib/registry.py", "(name)\n", "(1)\n", {"test_table"}, id="what Python asks a module for"),
+        pytest.param(
+            "lib/registry.py", "\nfill()\n", "\nfill()\nfill()\n", {"test_table"}, id="code that runs at import"
+        ),
         pytest.param(
             "lib/shapes.py",
             "unit = 1",
