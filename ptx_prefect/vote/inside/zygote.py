@@ -109,7 +109,7 @@ def _keep(control: socket.socket, stand: walls.Walls, readable: list[str]) -> No
     killed = _watch(control, pid, started + job["wall_s"])
     _, status, usage = os.wait4(pid, 0)
     if not stand.pids:
-        _sweep(stand)
+        _sweep()
     send(
         control,
         {
@@ -150,24 +150,39 @@ def _watch(control: socket.socket, pid: int, deadline: float) -> str:
     return killed
 
 
-def _sweep(stand: walls.Walls) -> None:
-    """End what a candidate left behind, where there is no namespace that dies with it."""
+def _sweep() -> None:
+    """End what a candidate left behind, where there is no namespace that dies with it.
+
+    First everything is stopped, until nothing new appears: what is stopped cannot fork.
+    """
+    stopped: set[int] = set()
+    while new := _descendants() - stopped:
+        _signal(new, signal.SIGSTOP)
+        stopped |= new
+    _signal(stopped, signal.SIGKILL)
     while True:
-        for child in _children():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
         try:
-            os.waitpid(-1, 0)
+            os.waitpid(-1, 0)  # orphans come to us, see `kernel.adopt_orphans`
         except ChildProcessError:
             return
+        _signal(_descendants(), signal.SIGKILL)
 
 
-def _children() -> list[int]:
-    me = os.getpid()
-    found = []
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else []:  # noqa: PTH112, PTH208
+def _signal(processes: set[int], number: int) -> None:
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _descendants() -> set[int]:
+    parents: dict[int, int] = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208  # pathlib is not loaded in the sandbox
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as file:  # noqa: PTH123
-                if int(file.read().rpartition(")")[2].split()[1]) == me:
-                    found.append(int(name))
+                parents[int(name)] = int(file.read().rpartition(")")[2].split()[1])
+    found: set[int] = set()
+    new = {os.getpid()}
+    while new:
+        new = {pid for pid, parent in parents.items() if parent in new} - found
+        found |= new
     return found
