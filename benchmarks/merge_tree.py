@@ -41,10 +41,12 @@ def main() -> int:
         _make_repository(repository, sources)
         base = Base.of_revision(repository, "HEAD")
         sides = _sides(sources, arguments.sections, arguments.shared)
+        before = _cpu_s()
         ours, merged = _timed(lambda: merge_changesets(base, sides), arguments.repeat)
+        cpu_s = (_cpu_s() - before) / arguments.repeat
         branches = [_branch(repository, base, name, changeset) for name, changeset in sides]
         theirs, _ = _timed(lambda: _merge_with_git(repository, base, branches), arguments.repeat)
-    _print(arguments, sources, merged, ours, theirs)
+    _print(arguments, sources, merged, ours=ours, cpu_s=cpu_s, theirs=theirs)
     return 0
 
 
@@ -130,8 +132,20 @@ def _timed(call: Callable[[], Result], repeat: int) -> tuple[float, Result]:
     return statistics.median(times), result
 
 
+def _cpu_s() -> float:
+    """Processor time of this process and of the children that have ended (git, for contested files)."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(row.ru_utime + row.ru_stime for row in used)
+
+
 def _print(
-    arguments: argparse.Namespace, sources: dict[str, bytes], merged: Merged, ours: float, theirs: float
+    arguments: argparse.Namespace,
+    sources: dict[str, bytes],
+    merged: Merged,
+    *,
+    ours: float,
+    cpu_s: float,
+    theirs: float,
 ) -> None:
     unit = 1024**2 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
@@ -143,6 +157,7 @@ def _print(
         "shared_files": len({row.path for row in merged.resolutions}),
         "conflicts": len(merged.conflicts),
         "seconds": round(ours, 3),
+        "cpu_seconds": round(cpu_s, 3),
         "files_per_second": round(len(sources) / ours),
         "peak_mb": round(peak),
         "git_seconds": round(theirs, 3),
