@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import textwrap
 
 from ptx_prefect.merge.names import parsed
@@ -14,6 +15,8 @@ def union_proposal(ours: str, theirs: str) -> str | None:
     >>> union_proposal("def f(x: int):\\n", "def f(x: str):\\n")
     'def f(x: int | str):'
     """
+    if ":" not in ours + theirs and "->" not in ours + theirs:
+        return None
     mine, yours = _tree(ours), _tree(theirs)
     if mine is None or yours is None:
         return None
@@ -35,7 +38,7 @@ def union_proposal(ours: str, theirs: str) -> str | None:
 
 def _tree(text: str) -> ast.Module | None:
     code = textwrap.dedent(text).rstrip()
-    return parsed(f"{code}\n    pass\n" if code.endswith(":") else code)
+    return copy.deepcopy(parsed(f"{code}\n    pass\n" if code.endswith(":") else code))
 
 
 Annotated = ast.arg | ast.AnnAssign | ast.FunctionDef | ast.AsyncFunctionDef

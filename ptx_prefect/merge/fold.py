@@ -26,12 +26,19 @@ def fold(
     names: Sequence[str],
     merger: Merger,
     marker_size: int = DEFAULT_SIZE,
+    is_symmetric: bool = False,
 ) -> FileMerge:
     """The sides merged one after the other against the base, sorted by content.
 
     Sorting makes every permutation of the sides give the same bytes, conflicts included; the names go with their
     sides. Two sides keep the given order for the markers when they clash, as people expect of "ours" and "theirs".
+
+    Args:
+        is_symmetric: the merger gives the same clean result for swapped sides, so two sides need no sorting.
     """
+    if is_symmetric and len(sides) == 2:
+        pair = (names[0], names[1])
+        return merge_pair(base, sides[0], sides[1], path=path, names=pair, merger=merger, marker_size=marker_size)
     rivals = _without_included(base, sorted(zip(sides, names, strict=True)), path=path, merger=merger)
     content, name = rivals[0]
     conflicts: tuple[Conflict, ...] = ()

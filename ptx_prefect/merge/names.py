@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import re
 import symtable
 import warnings
@@ -18,8 +19,9 @@ _KNOWN = frozenset(dir(builtins)) | {
 }
 
 
+@functools.lru_cache(maxsize=6)
 def parsed(source: str) -> ast.Module | None:
-    """The syntax tree, or None when this Python cannot parse the source."""
+    """The syntax tree, or None when this Python cannot parse the source. Shared by all who ask: not to be changed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

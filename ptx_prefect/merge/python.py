@@ -24,7 +24,7 @@ def merge_python(
     base: bytes, sides: Sequence[bytes], *, path: str, names: Sequence[str], marker_size: int = DEFAULT_SIZE
 ) -> FileMerge:
     """Python files, any number of sides."""
-    return fold(base, sides, path=path, names=names, merger=merge_source, marker_size=marker_size)
+    return fold(base, sides, path=path, names=names, merger=merge_source, marker_size=marker_size, is_symmetric=True)
 
 
 def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int) -> TextMerge:
@@ -36,7 +36,8 @@ def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, mar
     if not any(isinstance(chunk, Clash) for chunk in chunks):
         merged = TextMerge("".join("".join(chunk.lines) for chunk in chunks if isinstance(chunk, Kept)))
         return _guarded(merged, base, ours, theirs, path, names, marker_size)
-    structured = _structured(base, ours, theirs, path)
+    first, second = sorted((ours, theirs))  # so that swapping the sides changes nothing
+    structured = _structured(base, first, second, path)
     if structured is not None:
         guarded = _guarded(structured, base, ours, theirs, path, names, marker_size)
         if not guarded.conflicts:
