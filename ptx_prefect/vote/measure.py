@@ -22,6 +22,7 @@ from ptx_prefect.vote.values import Candidate, Timing
 _LOCK_WAIT_S = 120.0
 _MAX_LOOPS = 20_000
 _MAX_FRESH = 60_000
+_LARGE_FIELD = 8  # more than these are timed in one round; those near to each other still get the extra ones
 _LONG_S = 0.1  # a pass that takes this long is repeated once a round: bursts of load are short beside it
 _NEAR = (1.12, 1.45)  # ratios to the fastest from which noise may carry a candidate across the threshold of a tie
 # The part of the CPU time seen that must be told (several threads are seen as more than is told), and what is too
@@ -81,6 +82,8 @@ def time_candidates(
     with _alone(lock):
         stopwatch = _Stopwatch(workload, sandbox, protocol)
         field = list(candidates)
+        if len(field) > _LARGE_FIELD:
+            protocol = replace(protocol, rounds=min(1, protocol.rounds), repeats=protocol.repeats + 1)
         timings = {one.name: stopwatch.run(one, loops=1, repeats=2) for one in field}
         loops = _loops(list(timings.values()), len(workload.calls), protocol)
         timings = {
