@@ -64,6 +64,7 @@ def check_sections(plan: Plan, workdir: Path) -> None:
         SpecError: what they object to, all of it.
     """
     mistakes: dict[str, str] = {}
+    alike: dict[tuple[str, str], list[str]] = {}
     if not workdir.is_dir():
         mistakes["workdir"] = f"{str(workdir)!r} is not a directory"
     for section in plan.sections:
@@ -71,7 +72,12 @@ def check_sections(plan: Plan, workdir: Path) -> None:
             found = worker_for(section.worker).check(section.config, workdir=workdir)
         except WorkerError as error:
             found = {"kind": str(error)}
-        mistakes |= {f"section {section.name!r}: worker.{place}": text for place, text in found.items()}
+        for place, text in found.items():
+            alike.setdefault((place, text), []).append(section.name)
+    # A key that is missing is missing for all of them: told once.
+    for (place, text), names in alike.items():
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        mistakes[f"section {names[0]!r}{others}: worker.{place}"] = text
     if mistakes:
         raise SpecError(mistakes)
 
