@@ -78,6 +78,8 @@ class _Scanner:
             if text[0] == STRING and "," not in text and "." not in text:
                 return
             text = text.lstrip("\\\n\t ")
+            if not text:
+                return
         match = _KEYWORD.match(text)
         if match is None:
             self._simple(text, first, last)

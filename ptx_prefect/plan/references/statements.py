@@ -45,7 +45,7 @@ def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
             depth += line.count("{") - line.count("}")
             if depth > 0:
                 continue
-        if line[-1] == "\\":
+        if line.endswith("\\"):
             continue
         text = parts[0] if len(parts) == 1 else "\n".join(parts)
         parts, depth = [], 0
@@ -54,8 +54,7 @@ def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
         if "\t" in text[:indent]:
             indent = len(text[:indent].expandtabs())
         if ";" in body:
-            for piece in body.split(";"):
-                yield first, number, indent, piece.lstrip()
+            yield from ((first, number, indent, piece.lstrip()) for piece in body.split(";") if piece.strip())
         else:
             yield first, number, indent, body
 

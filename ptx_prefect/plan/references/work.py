@@ -62,7 +62,10 @@ def _scan_one(content: bytes, path: str, module: str, is_package: bool) -> tuple
         return Record(path, digest, f"1: {_one_line(error)}", "!"), None
     if message := syntax_error(source):
         return Record(path, digest, message, "!"), None
-    facts = scan_file(source, path=path, module=module, is_package=is_package)
+    try:
+        facts = scan_file(source, path=path, module=module, is_package=is_package)
+    except (LookupError, ValueError, RecursionError) as error:  # one odd file must not end the reading of thousands
+        return Record(path, digest, f"1: valid, but not understood here: {error!r}".replace("\t", " "), "!"), None
     return record_of_facts(facts, digest), facts
 
 

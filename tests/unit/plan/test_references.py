@@ -320,3 +320,11 @@ def test_the_cache_grows_by_what_changed_and_is_written_anew_when_outgrown(tree:
     assert sizes[1] > sizes[0]
     assert max(sizes) < 3 * sizes[0]
     assert read_references(root, state_dir=tmp_path / "state").read_again == ()
+
+
+@pytest.mark.parametrize("code", ["x = 1;\n", "x = 1 + \\\n\ny = 2\n", "\\\n\nx = 1\n", "", "# only\n", "\x0cx = 1\n"])
+def test_odd_layout_is_read(tree: Tree, code: str) -> None:
+    references = read_references(tree({"m.py": code + "\n", "n.py": "import m\n"}))
+
+    assert ("", 1, "m") in edges(references, "n.py", "import") or references.unparsable
+    assert all("understood" not in one.message for one in references.unparsable)
