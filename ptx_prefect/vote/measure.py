@@ -24,7 +24,7 @@ _MAX_LOOPS = 20_000
 _MAX_FRESH = 60_000
 _LARGE_FIELD = 8  # more than these are timed in one round; those near to each other still get the extra ones
 _LONG_S = 0.1  # a pass that takes this long is repeated once a round: bursts of load are short beside it
-_NEAR = (1.12, 1.45)  # ratios to the fastest from which noise may carry a candidate across the threshold of a tie
+_NEAR = (1.16, 1.36)  # ratios to the fastest from which noise may carry a candidate across the threshold of a tie
 # The part of the CPU time seen that must be told (several threads are seen as more than is told), and what is too
 # little to tell from the cost of loading.
 _BELIEVED = 0.1
@@ -164,7 +164,7 @@ def _in_doubt(field: Sequence[Candidate], timings: Mapping[str, Timing]) -> list
     ]
     if not near:
         return []
-    return [one for one in field if one in near or timings[one.name].thread_s < best * _NEAR[0]]
+    return [one for one in field if one in near or timings[one.name].thread_s == best]
 
 
 class _Stopwatch:
