@@ -102,6 +102,7 @@ class Base(StrictModel):
     """The tree that sections change: a directory, or a revision of a git repository."""
 
     path: str = "."
+    package: Annotated[str | None, Field(description="An installed Python package, instead of a path.")] = None
     revision: Annotated[str | None, Field(description="A git revision; absent: the directory as it is.")] = None
 
 
@@ -308,8 +309,8 @@ def _relations(data: Mapping[str, Any], mode: str) -> dict[str, str]:
     mistakes = _twice("main_task.components", _named(main.get("components")))
     mistakes |= _twice("after", _named(data.get("after")))
     mistakes |= _dependencies(main.get("components"))
-    if main.get("components") and main.get("level"):
-        mistakes["main_task.level"] = "stands beside components; keep one: level derives the sections"
+    if main.get("components") and main.get("level") == "test":
+        mistakes["main_task.level"] = "'test' stands beside components; keep one: it derives all sections"
     if main.get("level") in ("file", "module") and not main.get("root") and not data.get("base"):
         mistakes["main_task.root"] = f"level {main['level']!r} needs a directory to cut up; set root or base"
     if main.get("suite") is not None and main.get("level") != "test":

@@ -12,6 +12,7 @@ from ptx_prefect.errors import TreeError
 from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
 from ptx_prefect.spec import Base as BaseSpec
 from ptx_prefect.tree import Base, Changeset, Refused, open_workspace
+from ptx_prefect.tree.location import place_of_base
 
 _PINNED: dict[str, Base] = {}
 _LOCK = threading.Lock()
@@ -24,7 +25,8 @@ def pin(spec: BaseSpec | str) -> tuple[Base, dict[str, Any]]:
         TreeError: no such directory or revision.
     """
     wanted = BaseSpec(path=spec) if isinstance(spec, str) else spec
-    base = Base.of_revision(wanted.path, wanted.revision) if wanted.revision else Base.of_directory(wanted.path)
+    place = place_of_base(wanted)
+    base = Base.of_revision(place, wanted.revision) if wanted.revision else Base.of_directory(place)
     reference = {"path": str(base.root), "revision": base.revision, "digest": base.digest}
     with _LOCK:
         _PINNED[base.digest] = base

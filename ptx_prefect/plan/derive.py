@@ -12,6 +12,7 @@ from ptx_prefect.plan.by_module import MODULE_CAP, sections_by_module
 from ptx_prefect.plan.draft import SectionDraft
 from ptx_prefect.plan.references import read_references
 from ptx_prefect.spec import SectioningSpec
+from ptx_prefect.tree.location import place_of_base
 
 FILES = "{files}"
 """An argument of a command that stands for the section's files."""
@@ -51,8 +52,7 @@ def tree_root(spec: SectioningSpec) -> Path:
     inner = spec.main_task.root or "."
     if spec.base is None:
         return Path(spec.workdir) / inner
-    base = spec.base if isinstance(spec.base, str) else spec.base.path
-    return Path(base) / inner
+    return place_of_base(spec.base) / inner
 
 
 def config_for(draft: SectionDraft, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,8 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
         sections = sections_by_suite(spec, blank, workers=workers, state_dir=state_dir, notes=notes)
     elif spec.main_task.level is not None:
         sections, edges = _from_tree(spec, settings, state_dir, notes)
+        more, more_edges = _from_components(spec, settings, state_dir)
+        sections, edges = (*sections, *more), (*edges, *more_edges)
     elif spec.main_task.components:
         sections, edges = _from_components(spec, settings, state_dir)
     else:
