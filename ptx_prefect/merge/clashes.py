@@ -64,7 +64,7 @@ def _line_by_line(clash: Versions) -> Solved | None:
     """The sides changed different lines that merely touch, or one side's insertion completes the other's."""
     lines: list[str] = []
     reasons: list[str] = []
-    changed: list[str] = []
+    changed: dict[int, list[str]] = {1: [], 2: []}
     touching = False
     previous = 0
     for stretch in compare(clash.base, clash.ours, clash.theirs, touching=False):
@@ -78,10 +78,11 @@ def _line_by_line(clash: Versions) -> Solved | None:
         else:
             mine = part.theirs if stretch.changed_by == 2 else part.ours
             lines += mine
-            changed += (*mine, *part.base) if stretch.changed_by else ()
+            for side in {1, 2} if stretch.changed_by == 3 else {stretch.changed_by} - {0}:
+                changed[side] += (*mine, *part.base)
             touching |= {previous, stretch.changed_by} == {1, 2}
         previous = stretch.changed_by
-    if touching and not _are_independent(changed):
+    if touching and not _are_independent(changed[1], changed[2]):
         return None
     return Solved(tuple(lines), "; ".join(dict.fromkeys(reasons)) or "the sides changed different lines")
 
@@ -136,34 +137,38 @@ def _indent(line: str) -> int:
 
 
 _ELEMENT = re.compile(r".*,\s*(#.*)?$")
-_DECLARES = re.compile(r"(def |async def |class |@|#|import |from )")
+_ASIDE = re.compile(r"(@|#|import |from )")
 
 
-def _are_independent(changed: Lines) -> bool:
-    """True for lines whose neighbours seldom matter: elements of a list, definitions, imports, comments.
+def _are_independent(ours: Lines, theirs: Lines) -> bool:
+    """True for changed lines whose neighbours seldom matter: elements of a list; comments, decorators and imports.
 
     Neighbouring statements are mostly about one thing: there, people undo every third such merge.
     """
-    lines = [line.strip() for line in changed if line.strip()]
-    if all(_ELEMENT.match(line) for line in lines):
+    sides = [[line.strip() for line in lines if line.strip()] for lines in (ours, theirs)]
+    if all(_ELEMENT.match(line) for side in sides for line in side):
         return True
-    return any(_DECLARES.match(line) for line in lines)
+    return any(all(map(_ASIDE.match, side)) for side in sides)
 
 
-_BRANCH = re.compile(r"\s*(return|yield|if|elif|while|assert|raise|for|with|except|del)\b")
+_FEW_LINES = 6
+_BRANCH = re.compile(r"\s*(>>>|\.\.\.|return|yield|if|elif|while|assert|raise|for|with|except|del)\b")
 _SIGNATURE = re.compile(r"\s*((async\s+)?def|class)\b")
 _LITERAL = re.compile(r"['\"\d]|[rbfuRBFU]{1,2}['\"]")
 
 
 def _word_by_word(clash: Versions) -> Solved | None:
     """The sides changed different words of the same lines."""
-    if any(_BRANCH.match(line) for line in clash.base):
+    if len(clash.base) > _FEW_LINES or any(_BRANCH.match(line) for line in clash.base):
         return None
     merged = merge_tokens("".join(clash.base), "".join(clash.ours), "".join(clash.theirs))
     if merged is None or merged.adjacent:
         return None
-    if any(_SIGNATURE.match(line) for line in clash.base) and (merged.replaced_by_ours or merged.replaced_by_theirs):
-        return None  # a parameter renamed or removed concerns every other change of the signature
+    if any(_SIGNATURE.match(line) for line in clash.base):
+        if merged.replaced_by_ours or merged.replaced_by_theirs:
+            return None  # a parameter renamed or removed concerns every other change of the signature
+    elif any(word[0].isalnum() or word[0] in "_'\"" for word in merged.added_by_both):
+        return None  # both put in the same, each in its own place
     if all(
         any(_LITERAL.match(word) for word in words) for words in (merged.replaced_by_ours, merged.replaced_by_theirs)
     ):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ptx_prefect.merge.threeway import Stretch, compare
+from ptx_prefect.merge.threeway import Span, Stretch, compare
 
 _TOKEN = re.compile(
     r"(?P<space>(?:\s|\\\n)*)"
@@ -43,13 +43,14 @@ class TokenMerge:
     """A text made of tokens of both sides.
 
     ``adjacent`` counts edits that meet without a shared token between; ``replaced_by_…`` are the base's words that a
-    side changed or deleted.
+    side changed or deleted; ``added_by_both`` are words that both put in, each in its own place.
     """
 
     text: str
     adjacent: int
     replaced_by_ours: tuple[str, ...]
     replaced_by_theirs: tuple[str, ...]
+    added_by_both: frozenset[str]
 
 
 def merge_tokens(base: str, ours: str, theirs: str) -> TokenMerge | None:
@@ -83,7 +84,19 @@ def merge_tokens(base: str, ours: str, theirs: str) -> TokenMerge | None:
         tuple(word for stretch in stretches if stretch.changed_by == side for word in old.words[slice(*stretch.base)])
         for side in (1, 2)
     ]
-    return TokenMerge(text, adjacent, replaced[0], replaced[1])
+    added = [
+        {word for stretch in stretches if stretch.changed_by == side for word in version.words[slice(*span(stretch))]}
+        for side, version, span in ((1, mine, _ours), (2, yours, _theirs))
+    ]
+    return TokenMerge(text, adjacent, replaced[0], replaced[1], frozenset(added[0] & added[1]))
+
+
+def _ours(stretch: Stretch) -> Span:
+    return stretch.ours
+
+
+def _theirs(stretch: Stretch) -> Span:
+    return stretch.theirs
 
 
 def _chosen(stretch: Stretch, old: Tokens, mine: Tokens, yours: Tokens) -> list[tuple[str, str]] | None:

@@ -137,3 +137,17 @@ def test_annotations_that_differ_are_a_type_conflict_with_a_union_proposed() -> 
     assert conflict.kind == "type"
     assert conflict.proposal == "def load(store, number: int | str):"
     assert b"int | str" not in merged.content
+
+
+def test_an_import_clash_below_other_changed_imports_repeats_no_line() -> None:
+    base = "# who\n\nimport a\nimport b\n\nfrom x import one\nfrom y import two\n\nprint(one, two)\n"
+    ours = base.replace("import b\n", "import b\nimport c\n").replace("import two", "import three, two")
+    theirs = base.replace("# who\n", "# who, when\n").replace("import two", "import four, two")
+
+    merged = merge_file(base.encode(), (ours.encode(), theirs.encode()), path="m.py")
+
+    assert merged.is_clean
+    assert merged.content.decode() == (
+        "# who, when\n\nimport a\nimport b\nimport c\n\n"
+        "from x import one\nfrom y import four, three, two\n\nprint(one, two)\n"
+    )
