@@ -154,7 +154,6 @@ def _are_independent(ours: Lines, theirs: Lines) -> bool:
 _FEW_LINES = 6
 _BRANCH = re.compile(r"\s*(>>>|\.\.\.|return|yield|if|elif|while|assert|raise|for|with|except|del)\b")
 _SIGNATURE = re.compile(r"\s*((async\s+)?def|class)\b")
-_LITERAL = re.compile(r"['\"\d]|[rbfuRBFU]{1,2}['\"]")
 
 
 def _word_by_word(clash: Versions) -> Solved | None:
@@ -169,10 +168,8 @@ def _word_by_word(clash: Versions) -> Solved | None:
             return None  # a parameter renamed or removed concerns every other change of the signature
     elif any(word[0].isalnum() or word[0] in "_'\"" for word in merged.added_by_both):
         return None  # both put in the same, each in its own place
-    if all(
-        any(_LITERAL.match(word) for word in words) for words in (merged.replaced_by_ours, merged.replaced_by_theirs)
-    ):
-        return None  # both change a constant
+    if merged.replaced_by_ours and merged.replaced_by_theirs:
+        return None  # both replaced something: a constant, an operator, a call
     lines = tuple(f"{line}\n" for line in merged.text.split("\n")[:-1])
     return Solved(lines, "the sides changed different words")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ptx_prefect.merge.edits import Edits, edits
-from ptx_prefect.merge.names import bindings_of, parsed, unbound_in
+from ptx_prefect.merge.names import bindings_of, parsed, unbound_in, unused_imports
 from ptx_prefect.merge.result import ConflictClass
 from ptx_prefect.merge.rivalry import both_write, changed_but_called, gone_but_used, renamed_but_edited
 
@@ -47,6 +47,8 @@ def complaints_about(
     if any(_BINDS.match(line) for side in (mine, yours) for line in side.removed):
         found += _unbound(merged, ours, theirs)
     found += _at_odds(merged, mine, yours)
+    if is_structured:
+        found += _newly_unused(tree, ours, theirs)
     return tuple(found)
 
 
@@ -78,6 +80,17 @@ def _unbound(merged: str, ours: str, theirs: str) -> Iterator[Complaint]:
         missing = frozenset() if known is None else missing - known
     for name in sorted(missing):
         yield Complaint("logic", f"{name!r} is used and no longer bound: one side removed it, the other uses it", False)
+
+
+def _newly_unused(tree: ast.Module, ours: str, theirs: str) -> Iterator[Complaint]:
+    unused = unused_imports(tree)
+    for text in (ours, theirs) if unused else ():
+        side = parsed(text)
+        unused = unused - unused_imports(side) if side else frozenset()
+    for name in sorted(unused):
+        yield Complaint(
+            "import", f"nothing uses the import {name!r} any more, though each side that has it does", False
+        )
 
 
 def _at_odds(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:

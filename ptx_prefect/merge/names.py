@@ -80,6 +80,24 @@ def _mentions(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
     return value is not None and any(isinstance(item, ast.Name) and item.id == name for item in ast.walk(value))
 
 
+def unused_imports(tree: ast.Module) -> frozenset[str]:
+    """Names that the module imports and nothing in it mentions; a mention in a string (``__all__``) counts."""
+    bound = {
+        name.split(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name, _ in _targets(node)
+    }
+    if not bound:
+        return frozenset()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            bound.discard(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            bound.difference_update(re.findall(r"\w+", node.value))
+    return frozenset(bound)
+
+
 def unbound_in(source: str) -> frozenset[str] | None:
     """Names that some scope uses and neither the module nor Python binds; None when that cannot be said."""
     if re.search(r"import\s*\(?\s*\*", source) or re.search(r"\b(globals|exec)\(", source):
