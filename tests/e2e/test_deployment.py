@@ -84,7 +84,12 @@ def deployed(
 def run_to_its_end(client: httpx.Client, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     deployment = client.get(f"/deployments/name/{name}").raise_for_status().json()
     body = {"parameters": {"spec": spec}}
-    run = client.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status().json()
+
+    def created() -> Any:
+        answer = client.post(f"/deployments/{deployment['id']}/create_flow_run", json=body)
+        return answer.json() if answer.is_success else None  # 503: the database is busy
+
+    run = wait_for("new run", created, seconds=60)
 
     def ended() -> Any:
         found = client.get(f"/flow_runs/{run['id']}").json()

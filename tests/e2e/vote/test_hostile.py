@@ -41,6 +41,7 @@ def test_a_hostile_candidate_never_wins(
 ) -> None:
     monkeypatch.setenv("PTX_TEST_SECRET", "secret")
     modules = set(sys.modules)
+    others = {one.pid for one in psutil.Process().children(recursive=True)}
     here = sorted(Path().iterdir())
     hostile = Candidate("hostile", HOSTILE[name].replace("PORT", str(port)))
     decision = vote([hostile, HONEST], entry_point="f", tests=TESTS, inputs=["f(0)"], settings=QUICK, sandbox=sandbox)
@@ -49,14 +50,14 @@ def test_a_hostile_candidate_never_wins(
     assert decision.gated_out == ("hostile",)
     assert sorted(Path().iterdir()) == here
     assert not {one for one in set(sys.modules) - modules if one == "candidate"}
-    assert not _left_behind()
+    assert not _left_behind(others)
 
 
-def _left_behind() -> list[psutil.Process]:
-    """Our descendants other than zygotes, once those that are on their way out are gone."""
+def _left_behind(others: set[int]) -> list[psutil.Process]:
+    """Our descendants other than zygotes and those that were there, once those on their way out are gone."""
     for _ in range(200):
-        zygotes = [one for one in psutil.Process().children() if "inside.zygote" in " ".join(one.cmdline())]
-        left = [one for one in psutil.Process().children(recursive=True) if one not in zygotes]
+        left = [one for one in psutil.Process().children(recursive=True) if one.pid not in others]
+        left = [one for one in left if one.is_running() and "inside.zygote" not in " ".join(one.cmdline())]
         if not left:
             break
         time.sleep(0.02)
