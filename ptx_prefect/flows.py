@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from prefect import flow
+from prefect import Flow
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import ConcurrentTaskRunner
 from pydantic import Field
 
@@ -29,8 +31,32 @@ def _run_name() -> str:
     return f"{flow_run.flow_name}: {task_id or 'task'}"
 
 
+class CalledFlow(Flow[..., Any]):
+    """A flow without a heartbeat where a person or a program calls it.
+
+    The heartbeat's thread costs up to a second at the end of every flow. It is there for a server that watches flows of
+    its workers, and a worker does not come this way: it keeps its heartbeat.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the flow here."""
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            return super().__call__(*args, **kwargs)
+
+
+def _flow(function: Callable[..., Any]) -> CalledFlow:
+    return CalledFlow(
+        function,
+        name=function.__name__,
+        flow_run_name=_run_name,
+        task_runner=_RUNNER,
+        persist_result=False,
+        validate_parameters=False,
+    )
+
+
 # Parameters are checked by `parse_spec`, which tells all mistakes at once; Prefect would stop at its own wording.
-@flow(name="sectioning", flow_run_name=_run_name, task_runner=_RUNNER, persist_result=False, validate_parameters=False)
+@_flow
 def sectioning(spec: SectioningSpec, fresh: Fresh = False) -> dict[str, Any]:
     """Split one task into sections, run them in parallel, merge and validate what they made.
 
@@ -51,7 +77,7 @@ def sectioning(spec: SectioningSpec, fresh: Fresh = False) -> dict[str, Any]:
     return _closed(run_sectioning(task, load_settings(), fresh=fresh))
 
 
-@flow(name="execute", flow_run_name=_run_name, task_runner=_RUNNER, persist_result=False, validate_parameters=False)
+@_flow
 def execute(spec: TaskSpec, fresh: Fresh = False) -> dict[str, Any]:
     """Run a task of either mode: `sectioning` splits it, `voting` compares approaches.
 
@@ -63,7 +89,7 @@ def execute(spec: TaskSpec, fresh: Fresh = False) -> dict[str, Any]:
     return _closed(run_sectioning(task, load_settings(), fresh=fresh))
 
 
-@flow(name="voting", flow_run_name=_run_name, task_runner=_RUNNER, persist_result=False, validate_parameters=False)
+@_flow
 def voting(spec: VotingSpec, fresh: Fresh = False) -> dict[str, Any]:
     """Run rival approaches to one task, gate and measure them, pick or synthesise the winner.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -12,8 +14,9 @@ from typing import Any, Protocol
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.store import Stored
-from ptx_prefect.engine.tasks import outcome_of, run_section
+from ptx_prefect.engine.tasks import outcomes_of, run_batch, run_section
 from ptx_prefect.errors import PtxError
+from ptx_prefect.run.batches import TINY_S, Batches
 from ptx_prefect.run.limiter import Throttle
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
@@ -58,17 +61,21 @@ class Dispatch:
         observers: tuple[Observer, ...],
         *,
         spending: Spending | None = None,
+        batches: Batches | None = None,
     ) -> None:
         self._scheduler = scheduler
+        self._batches = batches or Batches({}, {})
         self.throttle = Throttle()
         self._spending = spending
         self._prepare = prepare
         self._pool = pool
         self._observers = observers
         self._began_s = time.monotonic()
-        self._ended: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[tuple[str, ...], Any]] = queue.SimpleQueue()
         self._running: dict[str, _Running] = {}
         self._futures: dict[str, Any] = {}
+        self._awaited: dict[str, int] = {}
+        self._in_flight = 0
         self._busy: dict[str, float] = {}
         self._free_slots: list[int] = []
         self._slots = 0
@@ -85,6 +92,7 @@ class Dispatch:
         Raises:
             KeyboardInterrupt, SystemExit, or whatever stopped the flow: after the workers are gone.
         """
+        self._awaited = Counter(item for prerequisites in after.values() for item in prerequisites)
         try:
             while self._scheduler.is_active:
                 self._start_ready(after)
@@ -108,47 +116,83 @@ class Dispatch:
 
     def _start_ready(self, after: Mapping[str, tuple[str, ...]]) -> None:
         while True:
-            limit = self._pool.limit(ready=self._scheduler.ready_count, running=len(self._running))
-            limit = self.throttle.capped(limit)
-            starts = self._scheduler.start(self.elapsed_s, limit=limit)
-            for start in starts:
-                self._start(start, after[start.name])
+            ready, running = self._scheduler.ready_count, self._in_flight
+            limit = self.throttle.capped(self._pool.limit(ready=ready, running=running))
+            if running >= limit:
+                return
+            starts = self._scheduler.start(self.elapsed_s, limit=len(self._scheduler.running) + 1)
             if not starts:
                 return
+            size = self._batches.size(starts[0].name, ready=ready - 1, free=limit - running, workers=limit)
+            if size > 1:
+                starts += self._scheduler.start_along(
+                    size - 1, fits=lambda name: self._batches.seconds_of(name) is not None
+                )
+            slot = self._take_slot()
+            requests = [request for start in starts if (request := self._admit(start, slot)) is not None]
+            if requests:
+                self._submit(requests, slot, after)
+            else:
+                self._free_slots.append(slot)
 
-    def _start(self, start: Start, prerequisites: tuple[str, ...]) -> None:
+    def _admit(self, start: Start, slot: int) -> Request | None:
+        """The request for a section that is to run now; None: it is settled, or waits for the budget."""
         try:
             request = self._prepare(start)
         except PtxError as error:
-            self._running[start.name] = _Running(start, None, self.elapsed_s, self._take_slot())
+            self._running[start.name] = _Running(start, None, self.elapsed_s, slot)
             self._finish(start.name, Failed(str(error), kind=type(error).__name__, permanent=True))
-            return
+            return None
         if isinstance(request, Stored):
             self._scheduler.reuse(start.name, request.outcome)
             self.records[start.name] = SectionRecord(
                 start.name, request.outcome, 0, None, None, 0.0, True, request.key, directory=str(request.directory)
             )
             self.tell(Event("section_reused", self.elapsed_s, start.name, outcome=request.outcome))
-            return
+            return None
         if self._spending is not None:
             granted = self._spending.reserve(request, now_s=self.elapsed_s)
             if isinstance(granted, Skipped | RateLimited):
                 self._not_now(start.name, granted)
-                return
+                return None
             request = granted
-        self._running[start.name] = _Running(start, request.key, self.elapsed_s, self._take_slot())
-        self.most_at_once = max(self.most_at_once, len(self._running))
+        self._running[start.name] = _Running(start, request.key, self.elapsed_s, slot)
         attempt = f"attempt {start.attempt}" if start.attempt > 1 else ""
         self.tell(Event("section_started", self.elapsed_s, start.name, attempt))
-        suffix = f" ({attempt})" if attempt else ""
-        named = run_section.with_options(
-            task_run_name=f"section: {start.name}{suffix}".replace("{", "(").replace("}", ")")
-        )
-        waits = [self._futures[name] for name in prerequisites if name in self._futures]
-        future = named.submit(request.to_json(), return_state=False, wait_for=waits)
-        self._futures[start.name] = future
+        return request
+
+    def _submit(self, requests: Sequence[Request], slot: int, after: Mapping[str, tuple[str, ...]]) -> None:
+        """One task run for one section, or for a batch of small ones."""
+        names = tuple(request.section for request in requests)
+        waits = self._edges_to(names, after)
+        future: Any
+        if len(requests) == 1:
+            suffix = f" (attempt {requests[0].attempt})" if requests[0].attempt > 1 else ""
+            named = run_section.with_options(task_run_name=_plain(f"section: {names[0]}{suffix}"))
+            future = named.submit(requests[0].to_json(), return_state=False, wait_for=waits)
+        else:
+            batch = run_batch.with_options(task_run_name=_plain(f"{len(names)} sections: {names[0]} … {names[-1]}"))
+            text = json.dumps([request.to_json() for request in requests])
+            future = batch.submit(text, return_state=False, wait_for=waits)
+        self._in_flight += 1
+        self.most_at_once = max(self.most_at_once, self._in_flight)
+        for name in names:
+            if self._awaited.get(name):
+                self._futures[name] = future
         # Runs in the worker's thread: it only tells this loop.
-        future.add_done_callback(partial(self._tell_ended, start.name))
+        future.add_done_callback(partial(self._tell_ended, names))
+
+    def _edges_to(self, names: Sequence[str], after: Mapping[str, tuple[str, ...]]) -> list[Any]:
+        """The futures that draw the edges to these sections; one that nothing else hangs on is let go."""
+        prerequisites = [item for name in names for item in after[name] if item in self._futures]
+        # A batch counts as failed where one of its sections did: Prefect would refuse what hangs on the others.
+        futures = (self._futures[item] for item in prerequisites)
+        found = list({id(future): future for future in futures if future.state.is_completed()}.values())
+        for item in prerequisites:
+            self._awaited[item] -= 1
+            if self._awaited[item] <= 0:
+                self._futures.pop(item, None)
+        return found
 
     def _not_now(self, name: str, outcome: Skipped | RateLimited) -> None:
         """The budget does not cover it: for ever, or until something that is under way has ended."""
@@ -156,8 +200,8 @@ class Dispatch:
             self.records[name] = SectionRecord(name, outcome, 0, None, None, 0.0, False, None)
             self.tell(Event("section_finished", self.elapsed_s, name, headline_of(outcome), outcome))
 
-    def _tell_ended(self, name: str, future: Any) -> None:
-        self._ended.put((name, future))
+    def _tell_ended(self, names: tuple[str, ...], future: Any) -> None:
+        self._ended.put((names, future))
 
     def _take_ended(self) -> None:
         if not self._running and self._scheduler.next_wake_s() is None:
@@ -165,23 +209,44 @@ class Dispatch:
         wake = self._scheduler.next_wake_s()
         wait_s = TICK_S if wake is None else min(TICK_S, max(0.001, wake - self.elapsed_s))
         try:
-            name, future = self._ended.get(timeout=wait_s)
+            names, future = self._ended.get(timeout=wait_s)
         except queue.Empty:
             return
         while True:
-            self._finish(name, outcome_of(future.result(raise_on_failure=False)))
+            self._finish_all(names, future)
             try:
-                name, future = self._ended.get_nowait()
+                names, future = self._ended.get_nowait()
             except queue.Empty:
                 return
 
-    def _finish(self, name: str, outcome: Outcome) -> None:
+    def _finish_all(self, names: tuple[str, ...], future: Any) -> None:
+        """The sections of one task run. Only what each one did itself counts as its time."""
+        self._in_flight -= 1
+        self._free_slots.append(self._running[names[0]].slot)
+        outcomes = outcomes_of(future.result(raise_on_failure=False), len(names))
+        began_s = self._running[names[0]].started_s
+        for name, outcome in zip(names, outcomes, strict=True):
+            running = self._running[name]
+            if outcome is None:
+                del self._running[name]
+                self._scheduler.put_back(name)
+                continue
+            took_s = outcome.usage.wall_s if not isinstance(outcome, Skipped) else 0.0
+            if isinstance(outcome, Done) or took_s >= TINY_S:
+                self._batches.took(name, took_s)
+            ended_s = None
+            if len(names) > 1:
+                running.started_s, ended_s = began_s, began_s + took_s
+                began_s = ended_s
+            self._finish(name, outcome, ended_s=ended_s)
+
+    def _finish(self, name: str, outcome: Outcome, *, ended_s: float | None = None) -> None:
         running = self._running.pop(name)
         if self._spending is not None and running.key is not None:
             outcome = self._spending.settle(name, outcome)
         now_s = self.elapsed_s
-        self._free_slots.append(running.slot)
-        self._busy[name] = self._busy.get(name, 0.0) + now_s - running.started_s
+        ended_s = now_s if ended_s is None else ended_s
+        self._busy[name] = self._busy.get(name, 0.0) + ended_s - running.started_s
         if isinstance(outcome, RateLimited) and outcome.was_asked:
             self.throttle.refused(
                 outcome.provider, started_s=running.started_s, now_s=now_s, running=len(self._running) + 1
@@ -198,7 +263,7 @@ class Dispatch:
             outcome,
             running.start.attempt,
             running.started_s,
-            now_s,
+            ended_s,
             self._busy[name],
             False,
             running.key,
@@ -213,11 +278,11 @@ class Dispatch:
         deadline = time.monotonic() + GRACE_S
         while self._running and time.monotonic() < deadline:
             try:
-                name, future = self._ended.get(timeout=0.1)
+                names, future = self._ended.get(timeout=0.1)
             except queue.Empty:
                 cancel(reason)  # Again: a task that was on its way may have started its child only now.
                 continue
-            self._finish(name, outcome_of(future.result(raise_on_failure=False)))
+            self._finish_all(names, future)
         for name in list(self._running):
             self._finish(name, Cancelled(reason))
 
@@ -233,3 +298,8 @@ class Dispatch:
             return self._free_slots.pop()
         self._slots += 1
         return self._slots - 1
+
+
+def _plain(text: str) -> str:
+    """Prefect takes braces in a name for a template."""
+    return text.replace("{", "(").replace("}", ")")

@@ -19,6 +19,7 @@ from ptx_prefect.merge.lineage import ancestors_of
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import SECTIONS_SCOPE
 from ptx_prefect.plan.plan import Plan, Section
+from ptx_prefect.run.batches import Batches
 from ptx_prefect.run.outcomes import Done
 from ptx_prefect.run.ready import remaining_paths
 from ptx_prefect.run.records import Event, Observer, SectionRecord
@@ -82,6 +83,13 @@ def check_sections(plan: Plan, workdir: Path) -> None:
         raise SpecError(mistakes)
 
 
+def _batches(plan: Plan) -> Batches:
+    """What the plan knows of its sections' size; functions called in this process are learned from while they run."""
+    known = {row.name: row.estimate_s for row in plan.sections if row.estimate_from in ("history", "spec")}
+    functions = [row for row in plan.sections if row.worker == "callable" and row.config.get("in_process")]
+    return Batches({row.name: str(row.config.get("target")) for row in functions}, known)
+
+
 def _cancel(reason: str) -> None:
     cancel_all(reason)
     cancel_calls(reason)
@@ -112,7 +120,9 @@ class Execution:
         self.scheduler = Scheduler(plan.after, priority, retry=policy, fail_fast=fail_fast)
         self.spending = spending or Spending(None, settings)
         pool = FixedPool(plan.workers)
-        self.dispatch = Dispatch(self.scheduler, self._prepare, pool, observers, spending=self.spending)
+        self.dispatch = Dispatch(
+            self.scheduler, self._prepare, pool, observers, spending=self.spending, batches=_batches(plan)
+        )
 
     def run(self) -> dict[str, SectionRecord]:
         """Dispatch until nothing is left; what sections took is remembered for the next plan.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,19 @@ def perform(request: Request) -> WorkerOutcome:
     except Exception as error:
         return Failed(f"{type(error).__name__}: {error}", kind="crash")
     return outcome
+
+
+def perform_all(requests: Sequence[Request], *, within_s: float) -> list[WorkerOutcome | None]:
+    """Run small sections one after the other; each result is on disk before the next begins.
+
+    None stands for a section that was not begun because the ones before it took ``within_s`` seconds already: whoever
+    thought them small was wrong, and the rest goes out again.
+    """
+    began_s = time.monotonic()
+    return [
+        perform(request) if index == 0 or time.monotonic() - began_s < within_s else None
+        for index, request in enumerate(requests)
+    ]
 
 
 def work_once(request: Request) -> WorkerOutcome:

@@ -20,6 +20,10 @@ from ptx_prefect.engine.keys import canonical_json
 from ptx_prefect.errors import RunError
 from ptx_prefect.run.outcomes import Done, outcome_from_json, outcome_to_json
 
+SYNCED_FROM_S = 1.0
+"""A result that took this long is forced to the disk. A killed process loses nothing either way; when the power fails,
+a smaller one may be cut short, is found out by its digest and made again for less than forcing all of them costs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -68,7 +72,8 @@ class Store:
             ) as stream:
                 stream.write(text)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if outcome.usage.wall_s >= SYNCED_FROM_S:
+                    os.fsync(stream.fileno())
             Path(stream.name).replace(directory / "result.json")
         except OSError as error:
             raise RunError(

@@ -24,6 +24,7 @@ class ReadyQueue:
         self._rank = {name: (-priority.get(name, 0.0), index) for index, name in enumerate(after)}
         self._names = list(after)
         self._heap: list[tuple[float, int]] = []
+        self._waiting: set[str] = set()
         self._running: set[str] = set()
         self._open = set(after)
         self._push(name for name, count in self._missing.items() if count == 0)
@@ -33,10 +34,20 @@ class ReadyQueue:
         taken: list[str] = []
         while self._heap and len(taken) < limit:
             name = self._names[heapq.heappop(self._heap)[1]]
+            self._waiting.discard(name)
             if name in self._open:
                 taken.append(name)
         self._running.update(taken)
         return tuple(taken)
+
+    def peek(self) -> str | None:
+        """The section that :meth:`get_ready` would hand out next; None where none is ready."""
+        while self._heap:
+            name = self._names[self._heap[0][1]]
+            if name in self._open:
+                return name
+            heapq.heappop(self._heap)
+        return None
 
     def done(self, name: str) -> None:
         """The section succeeded: what waited only for it is ready."""
@@ -59,6 +70,7 @@ class ReadyQueue:
                     dropped.add(dependent)
                     stack.append(dependent)
         self._open -= dropped
+        self._waiting -= dropped
         return tuple(sorted(dropped, key=lambda item: self._rank[item][1]))
 
     def park(self, name: str) -> None:
@@ -74,6 +86,7 @@ class ReadyQueue:
         """Everything that has not started is dropped and returned, in plan order."""
         dropped = self._open - self._running
         self._open -= dropped
+        self._waiting.clear()
         return tuple(sorted(dropped, key=lambda item: self._rank[item][1]))
 
     @property
@@ -84,7 +97,7 @@ class ReadyQueue:
     @property
     def ready_count(self) -> int:
         """How many sections could start now."""
-        return sum(1 for _, index in self._heap if self._names[index] in self._open)
+        return len(self._waiting)
 
     def _close(self, name: str) -> None:
         self._running.discard(name)
@@ -92,6 +105,7 @@ class ReadyQueue:
 
     def _push(self, names: Iterable[str]) -> None:
         for name in names:
+            self._waiting.add(name)
             heapq.heappush(self._heap, self._rank[name])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -75,6 +75,26 @@ class Scheduler:
             self.running.add(name)
             self._attempts[name] += 1
         return tuple(Start(name, self._attempts[name]) for name in names)
+
+    def start_along(self, count: int, *, fits: Callable[[str], bool]) -> tuple[Start, ...]:
+        """At most ``count`` ready sections to go out with one just started, as long as the next one ``fits``."""
+        starts: list[Start] = []
+        while len(starts) < count and (name := self._queue.peek()) is not None and fits(name):
+            self._queue.get_ready(1)
+            self.running.add(name)
+            self._attempts[name] += 1
+            starts.append(Start(name, self._attempts[name]))
+        return tuple(starts)
+
+    def put_back(self, name: str) -> None:
+        """A section that was started was not begun after all: it is ready again and has used no attempt."""
+        self.running.discard(name)
+        self._attempts[name] -= 1
+        if self.stopped_because:
+            self._queue.failed(name)
+            self.outcomes[name] = Skipped(because_of="", reason=self.stopped_because)
+        else:
+            self._queue.again(name)
 
     def finish(self, name: str, outcome: Outcome, now_s: float) -> float | None:
         """A running section ended. Returns the delay in seconds where it is tried again, else None."""
