@@ -57,11 +57,18 @@ def _left_behind(others: set[int]) -> list[psutil.Process]:
     """Our descendants other than zygotes and those that were there, once those on their way out are gone."""
     for _ in range(200):
         left = [one for one in psutil.Process().children(recursive=True) if one.pid not in others]
-        left = [one for one in left if one.is_running() and "inside.zygote" not in " ".join(one.cmdline())]
+        left = [one for one in left if not _is_zygote(one)]
         if not left:
             break
         time.sleep(0.02)
     return left
+
+
+def _is_zygote(process: psutil.Process) -> bool:
+    try:
+        return "inside.zygote" in " ".join(process.cmdline())
+    except psutil.Error:
+        return True  # Gone in this moment.
 
 
 def test_nothing_is_left_when_the_sandbox_closes() -> None:
