@@ -152,14 +152,14 @@ def _are_independent(ours: Lines, theirs: Lines) -> bool:
 
 
 _FEW_LINES = 6
-_BRANCH = re.compile(r"\s*(>>>|\.\.\.|return|yield|if|elif|while|assert|raise|for|with|except|del)\b")
 _SIGNATURE = re.compile(r"\s*((async\s+)?def|class)\b")
 
 
 def _word_by_word(clash: Versions) -> Solved | None:
     """The sides changed different words of the same lines."""
-    if len(clash.base) > _FEW_LINES or any(_BRANCH.match(line) for line in clash.base):
-        return None
+    lines = [line for line in clash.base if line.strip()]
+    if len(lines) > _FEW_LINES or not all(_SIGNATURE.match(line) or _ELEMENT.match(line.strip()) for line in lines):
+        return None  # in statements, words that two sides change are mostly about one thing
     merged = merge_tokens("".join(clash.base), "".join(clash.ours), "".join(clash.theirs))
     if merged is None or merged.adjacent:
         return None
@@ -170,8 +170,8 @@ def _word_by_word(clash: Versions) -> Solved | None:
         return None  # both put in the same, each in its own place
     if merged.replaced_by_ours and merged.replaced_by_theirs:
         return None  # both replaced something: a constant, an operator, a call
-    lines = tuple(f"{line}\n" for line in merged.text.split("\n")[:-1])
-    return Solved(lines, "the sides changed different words")
+    merged_lines = tuple(f"{line}\n" for line in merged.text.split("\n")[:-1])
+    return Solved(merged_lines, "the sides changed different words")
 
 
 _TRIVIAL = re.compile(r"\W*(else|try|finally|pass|return( (True|False|None|self))?|break|continue|raise|\w{0,2})\W*")

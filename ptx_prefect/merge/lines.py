@@ -108,7 +108,8 @@ def _parse_marked(text: str) -> tuple[Chunk, ...] | None:
         elif mark is not None and (state, mark) in {("<", "|"), ("|", "=")}:
             state = mark
         elif mark == ">" and state == "=":
-            chunks.append(Clash(tuple(parts["|"]), tuple(parts["<"]), tuple(parts["="])))
+            same = parts["<"] == parts["="]  # the same lines, though cut out of the base in two ways
+            chunks.append(Kept(tuple(parts["<"])) if same else Clash(*(tuple(parts[part]) for part in "|<=")))
             parts, state = {"": []}, ""
         elif mark is not None:
             return None  # the file itself has such a line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 
@@ -80,12 +81,15 @@ def both_write(merged: str, mine: Edits, yours: Edits) -> Iterator[tuple[str, st
         return
     lines = split(merged)
     once = {line for line, times in Counter(lines).items() if times == 1}
-    ours = [index for index, line in enumerate(lines) if line in once and line in mine.added - yours.added]
-    theirs = [index for index, line in enumerate(lines) if line in once and line in yours.added - mine.added]
+    by_us, by_them = mine.added - yours.added, yours.added - mine.added
+    ours = [index for index, line in enumerate(lines) if line in by_us and line in once]
+    theirs = [index for index, line in enumerate(lines) if line in by_them and line in once]
     for first, second in ((ours, theirs), (theirs, ours)):
         for at in first:
             name = _target(lines[at])
-            near = [index for index in second if abs(index - at) <= _NEAR_LINES] if name else []
+            near = (
+                second[bisect_left(second, at - _NEAR_LINES) : bisect_right(second, at + _NEAR_LINES)] if name else []
+            )
             use = re.compile(rf"(?<![\w.]){re.escape(name or '')}\b(?!\s*=(?!=))")
             if name is None or not any(use.search(lines[index]) or _target(lines[index]) == name for index in near):
                 continue
