@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-import copy
 import textwrap
 
 from ptx_prefect.merge.names import parsed
+
+_LINES_LIMIT = 40
 
 
 def union_proposal(ours: str, theirs: str) -> str | None:
@@ -15,7 +16,7 @@ def union_proposal(ours: str, theirs: str) -> str | None:
     >>> union_proposal("def f(x: int):\\n", "def f(x: str):\\n")
     'def f(x: int | str):'
     """
-    if ":" not in ours + theirs and "->" not in ours + theirs:
+    if max(ours.count("\n"), theirs.count("\n")) > _LINES_LIMIT or ":" not in ours + theirs:
         return None
     mine, yours = _tree(ours), _tree(theirs)
     if mine is None or yours is None:
@@ -38,7 +39,8 @@ def union_proposal(ours: str, theirs: str) -> str | None:
 
 def _tree(text: str) -> ast.Module | None:
     code = textwrap.dedent(text).rstrip()
-    return copy.deepcopy(parsed(f"{code}\n    pass\n" if code.endswith(":") else code))
+    # past the cache: the tree is going to be changed
+    return parsed.__wrapped__(f"{code}\n    pass\n" if code.endswith(":") else code)
 
 
 Annotated = ast.arg | ast.AnnAssign | ast.FunctionDef | ast.AsyncFunctionDef

@@ -23,7 +23,7 @@ def gone_but_used(side: Edits, other: Edits) -> Iterator[str]:
     if not side.removed or not other.added:
         return
     for word in sorted(side.vanished & other.added_words.keys()):
-        if len(word) > 1 and _is_defined_in(word, side.removed):
+        if len(word) > 1 and _is_defined_in(word, side.removed) and not _is_defined_in(word, other.added):
             yield word
 
 
