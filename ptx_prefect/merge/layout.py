@@ -28,7 +28,7 @@ def is_binary(content: bytes) -> bool:
     return b"\0" in content[:_BINARY_PROBE_BYTES]
 
 
-def read_text(content: bytes) -> tuple[str, Layout]:
+def read_text(content: bytes, *, normalise: bool = True) -> tuple[str, Layout]:
     """The text with ``\\n`` line ends and a last newline, and the layout that :func:`write_text` needs to undo that.
 
     Line ends are only normalised where all of them are the same; a stray carriage return stays in its line.
@@ -38,7 +38,7 @@ def read_text(content: bytes) -> tuple[str, Layout]:
     encoding = _encoding_of(body)
     text = body.decode(encoding)
     newline = "\n"
-    if "\r" in text:
+    if normalise and "\r" in text:
         feeds, pairs, returns = text.count("\n"), text.count("\r\n"), text.count("\r")
         if pairs == feeds == returns:
             text, newline = text.replace("\r\n", "\n"), "\r\n"

@@ -39,7 +39,11 @@ def merge_pair(
         return FileMerge(theirs)
     if is_binary(base) or is_binary(ours) or is_binary(theirs):
         return binary_conflict(ours, theirs, path=path, names=names)
-    (base_text, base_layout), (our_text, our_layout), (their_text, their_layout) = map(read_text, (base, ours, theirs))
+    versions = [read_text(content) for content in (base, ours, theirs)]
+    if any("\r" in text for text, _ in versions):
+        # One version mixes its line ends: then they are part of the lines in all three, or every line would differ.
+        versions = [read_text(content, normalise=False) for content in (base, ours, theirs)]
+    (base_text, base_layout), (our_text, our_layout), (their_text, their_layout) = versions
     layout = merge_layout(base_layout, our_layout, their_layout)
     merge = merger(base_text, our_text, their_text, path, names, marker_size)
     return _written(merge, layout, ours, theirs, path=path, names=names)

@@ -60,6 +60,16 @@ def test_a_side_that_only_converts_line_ends_goes_with_every_edit() -> None:
     assert merged.is_clean
 
 
+def test_a_version_that_mixes_line_ends_does_not_make_every_line_differ() -> None:
+    base = PYTHON.replace(b"\n", b"\r\n")
+    ours, theirs = base.replace(b"return 1\r\n", b"return 10\n"), base.replace(b"return 2", b"return 20")
+
+    merged = merge_file(base, [ours, theirs], path="a.py")
+
+    assert merged.content == ours.replace(b"return 2", b"return 20")
+    assert merged.is_clean
+
+
 def test_two_edits_of_one_line_stand_between_markers_that_name_the_sides() -> None:
     ours, theirs = PYTHON.replace(b"return 1", b"return 10"), PYTHON.replace(b"return 1", b"return 11")
 
