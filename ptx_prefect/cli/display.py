@@ -110,6 +110,9 @@ class Display:
             Text(self._clock(), style="dim"),
             Text(self._message, style="dim"),
         )
+        if not self._running:
+            # An empty table counts as no line, but prints one: the display would creep down.
+            return Group(head)
         rows = Table.grid(padding=(0, 1))
         for name, since_s in list(self._running.items())[:_SHOWN]:
             rows.add_row(Text("  ·", style="green"), Text(name), Text(f"{now_s - since_s:.0f}s", style="dim"))

@@ -20,8 +20,8 @@ _PREFECT_DEFAULTS = {
     # Our display says what happens; Prefect's own lines would tear it up.
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
-    # The heartbeat's thread is joined at the end of a flow and costs a second; only a Prefect worker watches it.
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
 }
 
 
