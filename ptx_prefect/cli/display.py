@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -158,4 +160,5 @@ def result_text(report: Mapping[str, Any]) -> str:
         f"  {key}: {value}" for key, value in report["artifacts"].items() if key in ("report", "output", "rationale")
     ]
     lines += ["next:", *(f"  - {step}" for step in report["next_steps"])]
-    return "\n".join(lines)
+    here = f"{Path.cwd()}{os.sep}"
+    return "\n".join(line.replace(here, "") for line in lines)
