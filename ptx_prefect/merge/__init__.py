@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
@@ -52,7 +51,5 @@ def _merger_for(path: str) -> FileMerger:
     is_requirements = is_listed and name.endswith((".txt", ".in"))
     kind = ("manifests", "merge_manifest") if is_requirements or name in _MANIFESTS else None
     module, function = kind or _BY_SUFFIX.get(PurePosixPath(name).suffix) or ("fold", "merge_text")
-    if importlib.util.find_spec(f"ptx_prefect.merge.{module}") is None:
-        module, function = "fold", "merge_text"
     merger: FileMerger = getattr(importlib.import_module(f"ptx_prefect.merge.{module}"), function)
     return merger
