@@ -1,7 +1,7 @@
 """Clashing lines of Python source resolved by structure, each by the first rule that is sure of itself.
 
-Every rule here was measured on the merges of public histories; those that agreed with people less than three times in
-four were dropped (see docs/decisions/020-merge-rules.md).
+The rules were chosen by replaying public histories; which ones, and how often they agree with people, is written in
+docs/decisions/020-merge-rules.md.
 """
 
 from __future__ import annotations
