@@ -74,6 +74,9 @@ class PerformanceMetrics(StrictModel):
     avg_task_seconds: float | None
     critical_path_seconds: float
     timeline: tuple[Mapping[str, Any], ...] = ()
+    pool: Annotated[
+        tuple[Mapping[str, Any], ...], Field(description="How many sections could run at once, from when on, and why.")
+    ] = ()
 
 
 class Report(StrictModel):

@@ -44,7 +44,10 @@ class Aggregated:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The run as a whole. ``wall_s`` from the start of the flow to the report; ``dispatch_s`` of the sections alone."""
+    """The run as a whole. ``wall_s`` from the start of the flow to the report; ``dispatch_s`` of the sections alone.
+
+    ``workers`` is the most that the pool allowed, ``offered_s`` the worker seconds on offer, ``pool`` its changes.
+    """
 
     wall_s: float
     dispatch_s: float
@@ -53,6 +56,8 @@ class Measured:
     was_stopped: str = ""
     notes: tuple[str, ...] = field(default=())
     usage: Mapping[str, Any] = field(default_factory=dict)
+    offered_s: float | None = None
+    pool: tuple[Mapping[str, Any], ...] = ()
 
 
 def make_report(
@@ -173,7 +178,7 @@ def _performance(plan: Plan, records: Sequence[SectionRecord], measured: Measure
     seconds = {record.name: record.busy_s for record in records}
     after = _within({name: prerequisites for name, prerequisites in plan.after.items() if name in seconds})
     critical = max(remaining_paths(after, seconds).values(), default=0.0)
-    offered = measured.workers * measured.dispatch_s
+    offered = measured.workers * measured.dispatch_s if measured.offered_s is None else measured.offered_s
     average = busy / len(ran) if ran else None
     return PerformanceMetrics(
         worker_utilization=round(min(1.0, busy / offered), 3) if ran and offered > 0 else None,
@@ -181,6 +186,7 @@ def _performance(plan: Plan, records: Sequence[SectionRecord], measured: Measure
         critical_path_time=seconds_text(critical),
         avg_task_seconds=None if average is None else round(average, 3),
         critical_path_seconds=round(critical, 3),
+        pool=measured.pool,
         timeline=tuple(
             {
                 "section": record.name,

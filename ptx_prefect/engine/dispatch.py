@@ -17,7 +17,6 @@ from ptx_prefect.engine.store import Stored
 from ptx_prefect.engine.tasks import outcomes_of, run_batch, run_section
 from ptx_prefect.errors import PtxError
 from ptx_prefect.run.batches import TINY_S, Batches
-from ptx_prefect.run.limiter import Throttle
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import Scheduler, Start
@@ -36,6 +35,14 @@ class Pool(Protocol):
 
     def limit(self, *, ready: int, running: int) -> int:
         """The limit at this moment, given how many sections are ready and running."""
+        ...
+
+    def succeeded(self) -> None:
+        """A section was done."""
+        ...
+
+    def refused(self, provider: str, *, started_s: float, now_s: float, running: int) -> None:
+        """A section's provider asked to wait; ``started_s`` is when the section began."""
         ...
 
 
@@ -65,7 +72,6 @@ class Dispatch:
     ) -> None:
         self._scheduler = scheduler
         self._batches = batches or Batches({}, {})
-        self.throttle = Throttle()
         self._spending = spending
         self._prepare = prepare
         self._pool = pool
@@ -117,7 +123,7 @@ class Dispatch:
     def _start_ready(self, after: Mapping[str, tuple[str, ...]]) -> None:
         while True:
             ready, running = self._scheduler.ready_count, self._in_flight
-            limit = self.throttle.capped(self._pool.limit(ready=ready, running=running))
+            limit = self._pool.limit(ready=ready, running=running)
             if running >= limit:
                 return
             starts = self._scheduler.start(self.elapsed_s, limit=len(self._scheduler.running) + 1)
@@ -248,11 +254,11 @@ class Dispatch:
         ended_s = now_s if ended_s is None else ended_s
         self._busy[name] = self._busy.get(name, 0.0) + ended_s - running.started_s
         if isinstance(outcome, RateLimited) and outcome.was_asked:
-            self.throttle.refused(
+            self._pool.refused(
                 outcome.provider, started_s=running.started_s, now_s=now_s, running=len(self._running) + 1
             )
         elif isinstance(outcome, Done):
-            self.throttle.succeeded()
+            self._pool.succeeded()
         delay_s = self._scheduler.finish(name, outcome, now_s)
         if delay_s is not None:
             detail = f"{headline_of(outcome)}; again in {delay_s:.1f} s"

@@ -10,6 +10,7 @@ from typing import Any
 
 from ptx_prefect.engine.dispatch import Dispatch
 from ptx_prefect.engine.keys import inputs_digest, key_of
+from ptx_prefect.engine.load import MeasuredPool
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.store import Store, Stored
@@ -17,10 +18,11 @@ from ptx_prefect.errors import MergeError, SpecError, WorkerError
 from ptx_prefect.merge.changesets import merge_changesets
 from ptx_prefect.merge.lineage import ancestors_of
 from ptx_prefect.plan.durations import Durations
-from ptx_prefect.plan.make import SECTIONS_SCOPE
+from ptx_prefect.plan.make import LEVEL_CAPS, SECTIONS_SCOPE
 from ptx_prefect.plan.plan import Plan, Section
 from ptx_prefect.run.batches import Batches
 from ptx_prefect.run.outcomes import Done
+from ptx_prefect.run.pool import PoolChange, PoolLimits
 from ptx_prefect.run.ready import remaining_paths
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
@@ -45,17 +47,6 @@ class Site:
     state: Path
     base: Base | None = None
     base_reference: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FixedPool:
-    """As many workers as the plan says."""
-
-    workers: int
-
-    def limit(self, *, ready: int, running: int) -> int:
-        """Always the same."""
-        return self.workers
 
 
 def check_sections(plan: Plan, workdir: Path) -> None:
@@ -90,6 +81,19 @@ def _batches(plan: Plan) -> Batches:
     return Batches({row.name: str(row.config.get("target")) for row in functions}, known)
 
 
+def _limits(plan: Plan, settings: Settings) -> PoolLimits:
+    """Bounds of a plan's pool: from what planning chose to start with up to the level's cap."""
+    parallelism, resources = settings.parallelism, settings.resources
+    most = min(parallelism.max_workers, LEVEL_CAPS.get(plan.level, parallelism.max_workers), len(plan.sections) or 1)
+    return PoolLimits(
+        least=min(parallelism.min_workers, plan.workers),
+        most=max(most, plan.workers),
+        start=plan.workers,
+        cpu_threshold=resources.cpu_threshold,
+        max_memory_mb=resources.max_memory_mb,
+    )
+
+
 def _cancel(reason: str) -> None:
     cancel_all(reason)
     cancel_calls(reason)
@@ -119,9 +123,10 @@ class Execution:
         policy = RetryPolicy(retry.max_attempts, retry.initial_delay, retry.backoff_multiplier)
         self.scheduler = Scheduler(plan.after, priority, retry=policy, fail_fast=fail_fast)
         self.spending = spending or Spending(None, settings)
-        pool = FixedPool(plan.workers)
+        self._memory_limit_mb = float(settings.resources.max_memory_mb)
+        self.pool = MeasuredPool(_limits(plan, settings), on_change=self._tell_pool)
         self.dispatch = Dispatch(
-            self.scheduler, self._prepare, pool, observers, spending=self.spending, batches=_batches(plan)
+            self.scheduler, self._prepare, self.pool, observers, spending=self.spending, batches=_batches(plan)
         )
 
     def run(self) -> dict[str, SectionRecord]:
@@ -145,6 +150,10 @@ class Execution:
             for name, record in self.dispatch.records.items()
         }
 
+    def _tell_pool(self, change: PoolChange) -> None:
+        detail = f"{change.workers} at once: {change.reason}"
+        self.dispatch.tell(Event("pool_changed", self.dispatch.elapsed_s, detail=detail))
+
     def _prepare(self, start: Start) -> Request | Stored:
         """A started section as a request, or its stored result."""
         section = self._sections[start.name]
@@ -166,6 +175,7 @@ class Execution:
             state_dir=str(self.site.state),
             deadline_s=section.timeout_s,
             heartbeat_s=section.heartbeat_s,
+            memory_limit_mb=self._memory_limit_mb,
             inputs={**section.given, **{name: self._value_of(name) for name in section.depends_on}},
             reads=section.reads,
             writes=section.writes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ptx_prefect.engine.account import Aggregated, Measured, make_report
@@ -71,10 +71,12 @@ def _to_report(spec: SectioningSpec, settings: Settings, execution: Execution, o
     measured = Measured(
         wall_s=time.monotonic() - began_s,
         dispatch_s=dispatch_s,
-        workers=execution.plan.workers,
+        workers=execution.pool.adaptive.most_reached,
+        offered_s=execution.pool.adaptive.offered_s(dispatch_s),
+        pool=tuple(asdict(change) for change in execution.pool.adaptive.changes),
         most_at_once=execution.dispatch.most_at_once,
         was_stopped=type(stopped).__name__ if stopped else "",
-        notes=(*((because,) if because else ()), *execution.dispatch.throttle.notes),
+        notes=(*((because,) if because else ()), *execution.pool.adaptive.notes),
         usage=execution.spending.report(),
     )
     report = _write(execution, measured, aggregated, output)

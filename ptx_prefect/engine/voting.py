@@ -203,7 +203,7 @@ class _Voting:
         found.plans.append(plan)
         found.most_at_once = max(found.most_at_once, execution.dispatch.most_at_once)
         found.dispatch_s += execution.dispatch.elapsed_s
-        found.workers = max(found.workers, plan.workers)
+        found.workers = max(found.workers, execution.pool.adaptive.most_reached)
         return records
 
     def _write(self, decision: Decision, began_s: float) -> Report:
