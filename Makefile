@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: setup run test test-fast lint lock agents small-model bench clean
+.PHONY: setup run test test-fast faults lint lock agents small-model bench clean
 
 setup: $(VENV)/.ready
 
@@ -22,6 +22,9 @@ test: setup  ## fast to slow: unit, engine, flows, end to end
 
 test-fast: setup
 	$(BIN)/python -m pytest tests/unit -q
+
+faults: setup  ## killed at 40 random instants, damaged and full stores, a server that goes away; prints the counts
+	PTX_FAULT_INSTANTS=40 $(BIN)/python -m pytest tests/e2e/faults -q -s --timeout=3600
 
 lint: setup
 	$(BIN)/ruff check .

@@ -20,6 +20,8 @@ _PREFECT_DEFAULTS = {
     # Our display says what happens; Prefect's own lines would tear it up.
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    # Each section that fails or is stopped would be a traceback of Prefect's task engine; they still reach its UI.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
