@@ -93,7 +93,9 @@ def _publish(
         parts.append(Part("Settle what the sections' changes share", rest))
     target = target_of(spec.merged_output, output)
     now_s = time.time()
-    run_id = f"{slug_of(spec.task_id)}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now_s))}"
+    # With the fraction: a run of a small task that is repeated at once ends within the same second.
+    moment = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now_s))}-{int(now_s % 1 * 1e6):06}"
+    run_id = f"{slug_of(spec.task_id)}-{moment}"
     if not found.merged.changeset.changes:
         return target.name, {"run_id": None, "kind": target.kind, "note": "no section changed anything"}
     done = publish(base, found.merged.changeset, parts, target, run_id=run_id, state_dir=state, now_s=now_s)
