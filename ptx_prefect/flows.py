@@ -12,10 +12,9 @@ from prefect.task_runners import ConcurrentTaskRunner
 from pydantic import Field
 
 from ptx_prefect.engine.sectioning import run_sectioning
-from ptx_prefect.engine.voting import run_voting
 from ptx_prefect.errors import RunError, SpecError
 from ptx_prefect.report import Report
-from ptx_prefect.settings import load_settings
+from ptx_prefect.settings import Settings, load_settings
 from ptx_prefect.spec import SectioningSpec, TaskSpec, VotingSpec, parse_spec
 
 # A run's own pool bounds what is in flight; the runner only needs room for it.
@@ -85,7 +84,7 @@ def execute(spec: TaskSpec, fresh: Fresh = False) -> dict[str, Any]:
     """
     task = parse_spec(spec)
     if isinstance(task, VotingSpec):
-        return _closed(run_voting(task, load_settings(), fresh=fresh))
+        return _closed(_run_voting(task, load_settings(), fresh=fresh))
     return _closed(run_sectioning(task, load_settings(), fresh=fresh))
 
 
@@ -107,7 +106,14 @@ def voting(spec: VotingSpec, fresh: Fresh = False) -> dict[str, Any]:
     task = parse_spec(spec)
     if not isinstance(task, VotingSpec):
         raise SpecError({"mode": f"is {task.mode!r}; use the flow `sectioning`, or `execute` for both"})
-    return _closed(run_voting(task, load_settings(), fresh=fresh))
+    return _closed(_run_voting(task, load_settings(), fresh=fresh))
+
+
+def _run_voting(task: VotingSpec, settings: Settings, *, fresh: bool) -> Report:
+    """Loaded when there is a vote: a fifth of our own imports."""
+    from ptx_prefect.engine.voting import run_voting
+
+    return run_voting(task, settings, fresh=fresh)
 
 
 def _closed(report: Report) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,16 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str) -> int:
     """Run a task as a Prefect flow in this process. Returns the exit code."""
     from ptx_prefect.cli.commands import INTERRUPTED, NOT_DONE, OK
     from ptx_prefect.cli.display import Display, result_text
+    from ptx_prefect.cli.server import provide_server, wait_until_up
+    from ptx_prefect.settings import state_dir
+    from ptx_prefect.workers.spawners import shared_spawner
 
     for name, value in _PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, _as_interrupt)
+    provide_server(state_dir())
+    # Its imports take as long as some of ours: both at once.
+    threading.Thread(target=shared_spawner().warm_up, daemon=True).start()
     with Display(task.task_id, quiet=as_json) as display:
         display.say("starting Prefect")
         from ptx_prefect.engine.execution import OBSERVERS
@@ -42,6 +49,7 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str) -> int:
 
         OBSERVERS.set((*OBSERVERS.get(), display))
         try:
+            wait_until_up()
             report: Any = execute(task, fresh=fresh)
             code = OK
         except RunError as error:

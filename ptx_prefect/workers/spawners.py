@@ -70,6 +70,11 @@ class Spawner:
                     self._drop()
         raise WorkerError(f"cannot start a supervisor for child processes: {trouble}") from trouble
 
+    def warm_up(self) -> None:
+        """Start the process before it is needed; one that cannot be started is found out when it is needed."""
+        with self._lock, contextlib.suppress(WorkerError, OSError):
+            self._connected()
+
     def close(self) -> None:
         """Let the spawner end. Its supervisors go on with their work."""
         with self._lock:
