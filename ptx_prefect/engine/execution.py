@@ -23,9 +23,9 @@ from ptx_prefect.plan.plan import Plan, Section
 from ptx_prefect.run.batches import Batches
 from ptx_prefect.run.outcomes import Done
 from ptx_prefect.run.pool import PoolChange, PoolLimits
-from ptx_prefect.run.ready import remaining_paths
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
+from ptx_prefect.run.simulate import best_priority
 from ptx_prefect.settings import Settings
 from ptx_prefect.tree import Base, Changeset
 from ptx_prefect.workers.known import worker_for
@@ -118,7 +118,8 @@ class Execution:
         self.keys: dict[str, str] = {}
         self._sections = {section.name: section for section in plan.sections}
         self._inputs: dict[tuple[str, ...], str] = {}
-        priority = remaining_paths(plan.after, {section.name: section.estimate_s for section in plan.sections})
+        estimates = {section.name: section.estimate_s for section in plan.sections}
+        priority = best_priority(plan.after, estimates, workers=plan.workers)
         retry = settings.retry
         policy = RetryPolicy(retry.max_attempts, retry.initial_delay, retry.backoff_multiplier)
         self.scheduler = Scheduler(plan.after, priority, retry=policy, fail_fast=fail_fast)
