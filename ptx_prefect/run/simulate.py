@@ -122,6 +122,6 @@ def lower_bound(
     workers: int,
     paths: Mapping[str, float] | None = None,
 ) -> float:
-    """No schedule beats this: max(critical path, work / workers), in seconds. ``paths``: the remaining ones, if known."""
+    """No schedule beats this: max(critical path, work / workers), in seconds. ``paths``: the remaining ones."""
     paths = remaining_paths(after, seconds) if paths is None else paths
     return max(max(paths.values(), default=0.0), sum(seconds.get(name, 0.0) for name in after) / workers)
