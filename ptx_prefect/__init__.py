@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ptx_prefect.errors import MergeError, PlanError, PtxError, RunError, SpecError, TreeError, VoteError, WorkerError
 
 if TYPE_CHECKING:
+    from ptx_prefect.engine.execution import on_event
     from ptx_prefect.flows import execute, sectioning, voting
     from ptx_prefect.plan.make import make_plan
     from ptx_prefect.settings import Settings, load_settings
@@ -34,6 +35,7 @@ __all__ = [
     "execute",
     "load_settings",
     "make_plan",
+    "on_event",
     "parse_spec",
     "read_spec",
     "sectioning",
@@ -45,6 +47,7 @@ _HOMES = {
     "sectioning": "flows",
     "voting": "flows",
     "make_plan": "plan.make",
+    "on_event": "engine.execution",
     "Settings": "settings",
     "load_settings": "settings",
     "SectioningSpec": "spec",

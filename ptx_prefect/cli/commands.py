@@ -55,13 +55,16 @@ def main(args: Sequence[str] | None = None) -> int:
 @click.option("--fresh", is_flag=True, help="Run everything, whatever was finished before.")
 @IMPACTED_BY
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON and nothing else.")
-def run(spec: Path, fresh: bool, impacted_by: str | None, as_json: bool) -> int:
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print each event as one line of JSON as it happens.")
+def run(spec: Path, fresh: bool, impacted_by: str | None, as_json: bool, as_jsonl: bool) -> int:
     """Run the task in the file SPEC. A second run of the same task reuses what is finished."""
     from ptx_prefect.cli.launch import launch
     from ptx_prefect.spec import read_spec
 
     task = _only_impacted(read_spec(spec), impacted_by)
-    return launch(task, fresh=fresh, as_json=as_json, command=f"ptx run {spec}")
+    if as_json and as_jsonl:
+        raise SpecError({"--jsonl": "stands beside --json; keep one"}, "the command")
+    return launch(task, fresh=fresh, as_json=as_json, command=f"ptx run {spec}", as_jsonl=as_jsonl)
 
 
 @ptx.command()

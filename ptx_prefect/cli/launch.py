@@ -13,6 +13,7 @@ import click
 from ptx_prefect.errors import RunError
 
 if TYPE_CHECKING:
+    from ptx_prefect.run.records import Event
     from ptx_prefect.spec import TaskSpec
 
 _PREFECT_DEFAULTS = {
@@ -28,7 +29,7 @@ _PREFECT_DEFAULTS = {
 }
 
 
-def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str) -> int:
+def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl: bool = False) -> int:
     """Run a task as a Prefect flow in this process. Returns the exit code."""
     from ptx_prefect.cli.commands import INTERRUPTED, NOT_DONE, OK
     from ptx_prefect.cli.display import Display, result_text
@@ -42,12 +43,12 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str) -> int:
     provide_server(state_dir())
     # Its imports take as long as some of ours: both at once.
     threading.Thread(target=shared_spawner().warm_up, daemon=True).start()
-    with Display(task.task_id, quiet=as_json) as display:
+    with Display(task.task_id, quiet=as_json or as_jsonl) as display:
         display.say("starting Prefect")
         from ptx_prefect.engine.execution import OBSERVERS
         from ptx_prefect.flows import execute
 
-        OBSERVERS.set((*OBSERVERS.get(), display))
+        OBSERVERS.set((*OBSERVERS.get(), display, *((_print_event,) if as_jsonl else ())))
         try:
             wait_until_up()
             report: Any = execute(task, fresh=fresh)
@@ -60,8 +61,17 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str) -> int:
             display.close()
             click.echo(f"\nstopped; what was finished is kept. To go on: {command}", err=True)
             return INTERRUPTED
-    click.echo(_as_json(report) if as_json else result_text(report))
+    if not as_jsonl:
+        click.echo(_as_json(report) if as_json else result_text(report))
     return code
+
+
+def _print_event(event: Event) -> None:
+    import json
+
+    from ptx_prefect.engine.output import event_to_json
+
+    click.echo(json.dumps(event_to_json(event)))
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

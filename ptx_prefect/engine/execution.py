@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.engine.dispatch import Dispatch
-from ptx_prefect.engine.keys import inputs_digest, key_of
+from ptx_prefect.engine.keys import inputs_digest, key_of, parts_of
 from ptx_prefect.engine.load import MeasuredPool
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.spending import Spending
@@ -34,6 +35,19 @@ from ptx_prefect.workers.process import cancel_all
 
 OBSERVERS: ContextVar[tuple[Observer, ...]] = ContextVar("OBSERVERS", default=())
 """Who else is told of events: the command line's display, a Python caller's callback."""
+
+
+@contextmanager
+def on_event(observer: Observer) -> Iterator[None]:
+    """Inside the block, flows called from this thread tell ``observer`` every event as it happens.
+
+    It is called in the flow's thread and should return quickly; what it raises stops the run.
+    """
+    token = OBSERVERS.set((*OBSERVERS.get(), observer))
+    try:
+        yield
+    finally:
+        OBSERVERS.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,7 @@ class Execution:
         self.plan, self.site, self.fresh = plan, site, fresh
         self.store = Store(site.state)
         self.keys: dict[str, str] = {}
+        self._parts: dict[str, dict[str, str]] = {}
         self._sections = {section.name: section for section in plan.sections}
         self._inputs: dict[tuple[str, ...], str] = {}
         estimates = {section.name: section.estimate_s for section in plan.sections}
@@ -158,8 +173,9 @@ class Execution:
     def _prepare(self, start: Start) -> Request | Stored:
         """A started section as a request, or its stored result."""
         section = self._sections[start.name]
-        key = self.keys.get(start.name) or self._key(section)
-        self.keys[start.name] = key
+        if start.name not in self.keys:
+            self.parts_of(start.name)
+        key = self.keys[start.name]
         stored = None if self.fresh else self.store.get(key)
         if stored is not None:
             return stored
@@ -171,6 +187,7 @@ class Execution:
             worker=section.worker,
             config=section.config,
             key=key,
+            parts=self._parts[start.name],
             attempt=start.attempt,
             workdir=str(self.site.workdir.resolve()),
             state_dir=str(self.site.state),
@@ -184,13 +201,19 @@ class Execution:
             start=self._start_of(section, self.site.base).to_json() if self.site.base else None,
         )
 
-    def _key(self, section: Section) -> str:
-        return key_of(
-            section,
-            fingerprint=worker_for(section.worker).fingerprint(section.config, workdir=self.site.workdir),
-            inputs_digest=section.content or self._digest_of_inputs(section.reads),
-            prerequisites=[self.keys[name] for name in section.depends_on],
-        )
+    def parts_of(self, name: str) -> dict[str, str]:
+        """What goes into the key of a section, which stands in ``keys`` from then on, as do its prerequisites'."""
+        section = self._sections[name]
+        for other in section.depends_on:
+            if other not in self.keys:
+                self.parts_of(other)
+        fingerprint = worker_for(section.worker).fingerprint(section.config, workdir=self.site.workdir)
+        inputs = section.content or self._digest_of_inputs(section.reads)
+        prerequisites = [self.keys[other] for other in section.depends_on]
+        values: dict[str, Any] = {"fingerprint": fingerprint, "inputs_digest": inputs, "prerequisites": prerequisites}
+        self.keys[name] = key_of(section, **values)
+        self._parts[name] = parts_of(section, **values)
+        return self._parts[name]
 
     def _digest_of_inputs(self, reads: tuple[str, ...]) -> str:
         if reads not in self._inputs:

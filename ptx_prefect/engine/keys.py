@@ -64,6 +64,26 @@ def key_of(
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+SHORT = 80
+"""Longer parts are told by their digest."""
+
+
+def parts_of(
+    section: Section, *, fingerprint: Mapping[str, Any], inputs_digest: str, prerequisites: Sequence[str]
+) -> dict[str, str]:
+    """What went into a key, part by part, for people: short values as they are, long ones as a digest."""
+    parts: dict[str, Any] = {name: getattr(section, name) for name in KEYED if name not in ("depends_on", "config")}
+    parts |= {f"config.{name}": value for name, value in section.config.items()}
+    parts |= {f"fingerprint.{name}": value for name, value in fingerprint.items()}
+    parts |= {"inputs": inputs_digest, "version": KEY_VERSION}
+    parts |= {f"result of {name}": key for name, key in zip(section.depends_on, prerequisites, strict=True)}
+    return {name: _short(canonical_json(value)) for name, value in parts.items()}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHORT else f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
 def inputs_digest(workdir: Path, reads: Sequence[str]) -> str:
     """Identity of what a section without a private workspace may read.
 

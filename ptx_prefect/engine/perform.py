@@ -41,6 +41,7 @@ class Request:
     base: Mapping[str, Any] | None = None
     start: Mapping[str, Any] | None = None
     calls_allowed: int | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -58,7 +59,7 @@ def perform(request: Request) -> WorkerOutcome:
     try:
         outcome = _work(request, store.directory(request.key))
         if isinstance(outcome, Done):
-            store.put(request.key, outcome, section=request.section)
+            store.put(request.key, outcome, section=request.section, parts=request.parts)
     except PtxError as error:
         return Failed(str(error), kind=type(error).__name__, permanent=True)
     except Exception as error:

@@ -6,12 +6,14 @@ One directory a result: ``result.json`` (written last, in one step) beside the f
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,20 @@ class Stored:
     section: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept under one key: ``size`` in bytes, ``used_at`` in seconds since 1970; unfinished: no ``section``."""
+
+    key: str
+    section: str
+    size: int
+    used_at: float
+
+
+IN_USE_S = 3600.0
+"""Seconds. Longer than a section may run, unless `timeouts.max_task` is set to hours."""
+
+
 class Store:
     """Results below one state directory; every method is safe while other runs use the same one."""
 
@@ -52,8 +68,8 @@ class Store:
             ) from error
         return path
 
-    def put(self, key: str, outcome: Done, *, section: str) -> None:
-        """Keep a finished result: complete or not at all.
+    def put(self, key: str, outcome: Done, *, section: str, parts: Mapping[str, str] | None = None) -> None:
+        """Keep a finished result: complete or not at all. ``parts`` is what went into its key (see ``ptx why``).
 
         Raises:
             RunError: the disk is full or not writable.
@@ -63,6 +79,7 @@ class Store:
             "section": section,
             "outcome": outcome_to_json(outcome),
             "files": _digests(directory),
+            "parts": dict(parts or {}),
             "made_at": round(time.time(), 3),
         }
         text = canonical_json({"digest": _digest(body), "body": body})
@@ -92,15 +109,62 @@ class Store:
             outcome = outcome_from_json(body["outcome"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        with contextlib.suppress(OSError):
+            os.utime(directory / "result.json")  # Used just now: see prune.
         return Stored(key, outcome, directory, body["section"]) if isinstance(outcome, Done) else None
 
     def forget(self, key: str) -> None:
         """Remove the result of ``key``."""
         shutil.rmtree(self._root / key[:2] / key, ignore_errors=True)
 
+    def last_parts(self, section: str) -> dict[str, str] | None:
+        """What went into the key of the result of ``section`` that was made last; None where none is kept."""
+        bodies = [_body(path) for path in self._root.glob("??/*/result.json")]
+        made = [body for body in bodies if body.get("section") == section and body.get("parts")]
+        return dict(max(made, key=lambda body: float(body["made_at"]))["parts"]) if made else None
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Everything kept, what was used last first."""
+        found = [_entry(path) for path in self._root.glob("??/*") if path.is_dir()]
+        return tuple(sorted(found, key=lambda entry: -entry.used_at))
+
+    def prune(self, now_s: float, *, older_than_s: float | None, keep_mb: float | None) -> tuple[Entry, ...]:
+        """Remove what was not used for so long, and what was used longest ago until ``keep_mb`` are left.
+
+        What was used within :data:`IN_USE_S` stays, whatever is asked: a run may be at it.
+        """
+        gone, kept = [], 0
+        for entry in self.entries():
+            kept += entry.size
+            is_old = older_than_s is not None and now_s - entry.used_at > older_than_s
+            is_much = keep_mb is not None and kept > keep_mb * 1e6
+            if (is_old or is_much) and now_s - entry.used_at > IN_USE_S:
+                self.forget(entry.key)
+                kept -= entry.size
+                gone.append(entry)
+        return tuple(gone)
+
     def keys(self) -> list[str]:
         """The keys of everything kept, finished or not."""
         return sorted(path.name for path in self._root.glob("??/*") if path.is_dir())
+
+
+def _body(path: Path) -> dict[str, Any]:
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))["body"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _entry(directory: Path) -> Entry:
+    size, used_at = 0, 0.0
+    for path in [directory, *directory.rglob("*")]:
+        with contextlib.suppress(OSError):
+            state = path.lstat()
+            used_at = max(used_at, state.st_mtime)
+            size += state.st_size if path.is_file() else 0
+    return Entry(directory.name, str(_body(directory / "result.json").get("section", "")), size, used_at)
 
 
 def _digest(body: Any) -> str:
