@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from prefect import Flow
+from prefect.context import SettingsContext, get_settings_context
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.task_runners import ConcurrentTaskRunner
 from pydantic import Field
 
@@ -39,7 +39,11 @@ class CalledFlow(Flow[..., Any]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the flow here."""
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        context = get_settings_context()
+        # Copied, not built anew (`temporary_settings`): that reads every source again and takes 0.15 s.
+        quiet = context.settings.flows.model_copy(update={"heartbeat_frequency": None})
+        settings = context.settings.model_copy(update={"flows": quiet})
+        with SettingsContext(profile=context.profile, settings=settings):
             return super().__call__(*args, **kwargs)
 
 
