@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: setup run test test-fast faults lint lock agents small-model bench clean
+.PHONY: setup run test test-fast faults soak lint lock agents small-model bench clean
 
 setup: $(VENV)/.ready
 
@@ -25,6 +25,9 @@ test-fast: setup
 
 faults: setup  ## killed at 40 random instants, damaged and full stores, a server that goes away; prints the counts
 	PTX_FAULT_INSTANTS=40 $(BIN)/python -m pytest tests/e2e/faults -q -s --timeout=3600
+
+soak: setup  ## 2,000 sections over ten minutes: memory, threads and open files do not grow
+	PTX_SOAK_SECTIONS=2000 PTX_SOAK_SECONDS_EACH=3 $(BIN)/python -m pytest tests/e2e/faults/test_soak.py -q -s --timeout=3600
 
 lint: setup
 	$(BIN)/ruff check .

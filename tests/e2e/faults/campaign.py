@@ -93,7 +93,7 @@ class Campaign:
 
     def finish(self, process: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
         """Wait for the end: the report, and what was said on stderr."""
-        out, said = process.communicate(timeout=240)
+        out, said = process.communicate(timeout=900)
         return (json.loads(out) if out.strip().startswith("{") else {}), said
 
     def noted(self, what: str) -> Counter[str]:
