@@ -6,7 +6,7 @@
     max(critical path, work / workers): 8 chains of 4 tasks of 0.4 s, and the same with heavy-tailed durations.
 (b) 200 random DAGs and 10 real-shaped ones in simulation: the longest remaining path first against FIFO and waves.
 
-A Prefect server is started for all of it. Dask needs the `dask` extra and is left out without it. Last line: JSON; ``ratio`` is our worse one.
+A Prefect server is started for all of it. Dask needs the `dask` extra. Last line: JSON; ``ratio`` is our worse one.
 """
 
 from __future__ import annotations
