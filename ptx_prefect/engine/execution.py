@@ -101,7 +101,8 @@ def _limits(plan: Plan, settings: Settings) -> PoolLimits:
     most = min(parallelism.max_workers, LEVEL_CAPS.get(plan.level, parallelism.max_workers), len(plan.sections) or 1)
     return PoolLimits(
         least=min(parallelism.min_workers, plan.workers),
-        most=max(most, plan.workers),
+        # A suite's sections keep a core busy each: more of them than cores only slow each other.
+        most=plan.workers if plan.level == "test" else max(most, plan.workers),
         start=plan.workers,
         cpu_threshold=resources.cpu_threshold,
         max_memory_mb=resources.max_memory_mb,
