@@ -1,4 +1,4 @@
-"""A vote between files, without Prefect: for a quick choice on the command line."""
+"""Votes on the command line without Prefect: a quick choice between files, and what a vote would do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
@@ -14,6 +14,9 @@ from ptx_prefect.errors import SpecError
 from ptx_prefect.strict import nearest
 from ptx_prefect.vote import Candidate, vote
 from ptx_prefect.vote.values import Aggregation
+
+if TYPE_CHECKING:
+    from ptx_prefect.spec import VotingSpec
 
 
 def decide_files(
@@ -47,6 +50,29 @@ def decide_files(
 
         click.echo(rationale_page(cast(dict[str, Any], decision.rationale)))
     return 0 if decision.winner is not None else 1
+
+
+def show_prospect(spec: VotingSpec, *, form: str | None) -> int:
+    """Print what the vote would do.
+
+    Raises:
+        SpecError: mistakes in the task, all at once, or a picture that a vote does not have.
+    """
+    from ptx_prefect.settings import load_settings
+    from ptx_prefect.vote.prospect import prospect_of, prospect_text
+    from ptx_prefect.vote.voters import mistakes_in_vote
+
+    if form not in (None, "json"):
+        raise SpecError(
+            {f"--{form}": "draws a graph; voters do not depend on each other: use --json or neither"}, "ptx"
+        )
+    settings = load_settings()
+    mistakes = mistakes_in_vote(spec, workdir=Path(spec.workdir), has_worker=settings.default_worker is not None)
+    if mistakes:
+        raise SpecError(mistakes)
+    prospect = prospect_of(spec, settings)
+    click.echo(json.dumps(asdict(prospect), indent=2) if form == "json" else prospect_text(prospect))
+    return 0
 
 
 def _lines(path: Path | None) -> tuple[str, ...]:

@@ -14,9 +14,6 @@ from ptx_prefect import __version__
 from ptx_prefect.errors import PlanError, PtxError, SpecError
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from ptx_prefect.spec import TaskSpec
 
 OK, NOT_DONE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -84,7 +81,9 @@ def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> 
         click.echo(f"{spec}: a {task.mode} task without mistakes")
         return OK
     if not isinstance(task, SectioningSpec):
-        raise SpecError({"mode": "a voting task has no plan: its voters are independent of each other"}, str(spec))
+        from ptx_prefect.cli.ballot import show_prospect
+
+        return show_prospect(task, form=form)
     from ptx_prefect.plan.draw import plan_dot, plan_mermaid, plan_svg
     from ptx_prefect.plan.show import plan_text, plan_to_json
     from ptx_prefect.settings import load_settings, state_dir

@@ -41,6 +41,11 @@ class Criterion:
     synonyms: tuple[str, ...]
     figures: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def is_fact(self) -> bool:
+        """Measured whatever judges say; the others are matters of taste."""
+        return self.name in _FACTS
+
 
 KNOWN: tuple[Criterion, ...] = (
     Criterion("performance", ("speed", "runtime", "execution time", "time", "latency", "throughput", "efficiency")),
@@ -131,7 +136,7 @@ def score_field(
         opinions = [score for score in judged if score.criterion == name and score.candidate in sources]
         if gifts and set(gifts) == set(sources):
             found: list[Score] | str = [Score(one, name, v, v, v, v, "", "given") for one, v in gifts.items()]
-        elif opinions and (criterion is None or criterion.name not in _FACTS):
+        elif opinions and (criterion is None or not criterion.is_fact):
             found = opinions
         elif criterion is None:
             found = "nobody scored it"
