@@ -34,7 +34,10 @@ class SectionResult(StrictModel):
     """One section's end."""
 
     name: str
-    status: Annotated[str, Field(description="success, failed, timed_out, over_memory, skipped or cancelled.")]
+    status: Annotated[
+        str,
+        Field(description="success, failed, timed_out, over_memory, skipped, cancelled; ejected: done, not merged."),
+    ]
     output: str | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None

@@ -26,7 +26,8 @@ from ptx_prefect.tree import Changeset
 class Aggregated:
     """What came of merging the sections' results; each part None or empty where it does not apply.
 
-    ``merged`` is what all sections together changed, where that passed its checks.
+    ``merged`` is what all sections together changed, where that passed its checks; ``left_out`` maps a section that is
+    not in it to the reason.
     """
 
     merged_output: str | None = None
@@ -38,6 +39,7 @@ class Aggregated:
     published: Mapping[str, Any] | None = None
     after: tuple[Mapping[str, Any], ...] = ()
     merged: Changeset | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -80,7 +82,7 @@ def make_report(
         execution_summary=_summary(plan, ordered, measured),
         results=Results(
             mode="sectioning",
-            completed_sections=tuple(_result(record, outputs) for record in done),
+            completed_sections=tuple(_ejected(_result(record, outputs), aggregated.left_out) for record in done),
             unfinished_sections=tuple(_result(record, outputs) for record in rest),
             merged_output=aggregated.merged_output,
             conflicts_resolved=aggregated.conflicts_resolved,
@@ -111,8 +113,10 @@ def _status(
 ) -> Status:
     if measured.was_stopped or any(isinstance(record.outcome, Cancelled) for record in rest):
         return "cancelled"
-    if aggregated.failures or rest:
-        return "partial" if done and not aggregated.failures else "failed"
+    if aggregated.failures:
+        return "failed"
+    if rest or aggregated.left_out:
+        return "partial" if len(done) > len(aggregated.left_out) else "failed"
     return "success"
 
 
@@ -158,6 +162,12 @@ def _result(record: SectionRecord, outputs: Mapping[str, str]) -> SectionResult:
         key=record.key,
         model_usage=_model_usage(usage),
     )
+
+
+def _ejected(result: SectionResult, left_out: Mapping[str, str]) -> SectionResult:
+    """A section that did its work, but whose change is not in the merged tree."""
+    reason = left_out.get(result.name)
+    return result if reason is None else result.model_copy(update={"status": "ejected", "reason": reason})
 
 
 def _model_usage(usage: Usage) -> dict[str, Any] | None:
@@ -226,6 +236,7 @@ def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured:
         steps.append(f"{len(skipped)} section(s) were not started: {', '.join(skipped[:5])}{' …' * (len(skipped) > 5)}")
     if rest or measured.was_stopped:
         steps.append("Run the same task again: what is finished is reused, only the rest runs")
+    steps += [f"Section {name!r} is not in the merged tree: {reason}" for name, reason in aggregated.left_out.items()]
     steps += list(aggregated.failures)
     if aggregated.manual_review_required:
         steps.append(f"Review {len(aggregated.manual_review_required)} place(s) in manual_review_required")

@@ -40,7 +40,7 @@ def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, outpu
     found = validate(base, sides, after=after, checks=spec.checks, root=state / "workspaces", state_dir=state)
     review = [_conflict(row) for row in found.merged.conflicts]
     review += [_conflict(row) for ejection in found.ejected for row in ejection.conflicts]
-    failures = [f"Section {row.section!r} is not in the merged tree: {row.reason}" for row in found.ejected]
+    failures: list[str] = []
     if not found.passed:
         why = found.note or "; ".join(row.reason for row in found.checks if not row.passed)
         failures.append(f"The merged tree does not pass its checks, so nothing was published: {why}")
@@ -59,7 +59,9 @@ def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, outpu
         validation=_validation(found),
         published=published,
         merged=found.merged.changeset if found.passed else None,
+        left_out={row.section: row.reason for row in found.ejected},
         failures=tuple(failures),
+        notes=(f"what was left out lies in {str(output / REVIEW)!r}",) if found.ejected else (),
     )
 
 

@@ -73,7 +73,10 @@ def prospect_text(prospect: Prospect) -> str:
     lines += [f"  {name:<{width}}  {origin}" for name, origin in prospect.criteria.items()]
     if prospect.hybrid:
         lines.append("hybrid     a synthesis of the best parts takes part as one more candidate")
-    lines.append(f"to be run  {prospect.sections} sections, at least {prospect.calls} of them with a model")
+    if prospect.sections:
+        lines.append(f"to be run  {prospect.sections} sections, at least {prospect.calls} of them with a model")
+    else:
+        lines.append("to be run  nothing but the vote itself")
     return "\n".join(lines)
 
 

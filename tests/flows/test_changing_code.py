@@ -103,6 +103,8 @@ def test_a_section_that_breaks_the_checks_is_ejected_and_the_rest_lands(reposito
 
     report: Any = caught.value.report
     assert [row["section"] for row in report["results"]["validation"]["ejected"]] == ["bad"]
+    ends = {row["name"]: row["status"] for row in report["results"]["completed_sections"]}
+    assert ends == {"bad": "ejected", "good": "success"} and report["status"] == "partial"
     assert "GOOD" in Path("merged/app.py").read_text() and "broken" not in Path("merged/util.py").read_text()
 
 
