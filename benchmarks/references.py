@@ -159,9 +159,7 @@ def _compare(tree: Path, package: str) -> int:
     ours: dict[tuple[str, str], str] = {}
     for edge in references.edges:
         if edge.kind == "import" and edge.target_path and not edge.target_qualname:
-            source = references.module_of[edge.path]
-            if source != edge.target_module:
-                ours.setdefault((source, edge.target_module), edge.note)
+            ours.setdefault((references.module_of[edge.path], edge.target_module), edge.note)
     missing = theirs - ours.keys()
     extra = Counter(_why_extra(pair, note, graph.modules) for pair, note in ours.items() if pair not in theirs)
     print(f"{package}: grimp {len(theirs)}, ours {len(ours)}, missing {len(missing)}, extra by class {dict(extra)}")

@@ -104,6 +104,13 @@ class Settings(StrictModel):
     prices: Annotated[
         dict[str, Price], Field(description="Prices by model; wins over the list that comes with the `ai` extra.")
     ] = Field(default_factory=dict)
+    adaptive_deadlines: Annotated[
+        Literal["lengthen", "follow", "off"],
+        Field(
+            description="What earlier runs do to a deadline: only ever lengthen it, set it (never above max_task), or"
+            " nothing."
+        ),
+    ] = "lengthen"
     task_runner: Annotated[
         Literal["concurrent", "dask", "ray"], Field(description="Prefect task runner that the sections run on.")
     ] = "concurrent"

@@ -308,7 +308,7 @@ def _relations(data: Mapping[str, Any], mode: str) -> dict[str, str]:
         return _twice("voters", _named(data.get("voters")))
     mistakes = _twice("main_task.components", _named(main.get("components")))
     mistakes |= _twice("after", _named(data.get("after")))
-    mistakes |= _dependencies(main.get("components"))
+    mistakes |= _dependencies(main.get("components"), may_circle=data.get("on_cycle") in ("merge", "cut"))
     if main.get("components") and main.get("level") == "test":
         mistakes["main_task.level"] = "'test' stands beside components; keep one: it derives all sections"
     if main.get("level") in ("file", "module") and not main.get("root") and not data.get("base"):
@@ -345,7 +345,7 @@ def _twice(place: str, rows: list[tuple[int, str, Mapping[str, Any]]]) -> dict[s
     return mistakes
 
 
-def _dependencies(components: Any) -> dict[str, str]:
+def _dependencies(components: Any, *, may_circle: bool) -> dict[str, str]:
     rows = _named(components)
     names = [name for _, name, _ in rows]
     known = set(names)
@@ -363,5 +363,7 @@ def _dependencies(components: Any) -> dict[str, str]:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
         chain = " -> ".join(repr(name) for name in reversed(error.args[1]))
-        mistakes["main_task.components"] = f"depend on each other in a circle: {chain}; drop one depends_on"
+        if not may_circle:
+            advice = "drop one depends_on, or set on_cycle to 'merge' or 'cut'"
+            mistakes["main_task.components"] = f"depend on each other in a circle: {chain}; {advice}"
     return mistakes

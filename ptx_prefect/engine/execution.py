@@ -248,9 +248,10 @@ class Execution:
         return outcome.changeset if isinstance(outcome, Done) else None
 
     def _remember_durations(self) -> None:
-        seconds = {
-            self._sections[name].identity: record.outcome.usage.wall_s
-            for name, record in self.dispatch.records.items()
-            if isinstance(record.outcome, Done) and not record.reused and self._sections[name].identity
-        }
+        seconds: dict[str, float] = {}
+        for name, record in self.dispatch.records.items():
+            if isinstance(record.outcome, Done) and not record.reused:
+                section, took_s = self._sections[name], record.outcome.usage.wall_s
+                seconds |= {section.identity: took_s} if section.identity else {}
+                seconds |= {identity: took_s * share for identity, share in section.shares.items()}
         Durations(self.site.state).record(SECTIONS_SCOPE, seconds)

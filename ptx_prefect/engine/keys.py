@@ -36,6 +36,7 @@ LEFT_OUT = {
     "estimate_from": "only explains the estimate",
     "identity": "only names the history of durations",
     "items": "only counts",
+    "shares": "as identity",
 }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.draft import SectionDraft
-from ptx_prefect.plan.graph import components_of
+from ptx_prefect.plan.graph import components_of, cut_cycles, cycles_of
 from ptx_prefect.plan.references import References
 from ptx_prefect.tree.globs import matcher_of
 
@@ -18,6 +19,9 @@ TASK_OVERHEAD_S = 0.03
 """What a section costs beside its work: about 5 ms in the client and 25 ms in the Prefect server."""
 WORTH_A_TASK = 10.0
 """A section is worth a task when it takes this many times the overhead."""
+
+_MOST_NOTES = 10
+"""Circles told in full."""
 
 
 def sections_by_file(
@@ -29,29 +33,36 @@ def sections_by_file(
     seconds: Mapping[str, float] | None = None,
     parallelism: int = FILE_CAP,
     overhead_s: float = TASK_OVERHEAD_S,
+    on_cycle: str | None = None,
+    notes: list[str] | None = None,
 ) -> tuple[SectionDraft, ...]:
     """The files that match, as sections in an order that respects their dependencies.
 
     Args:
         references: when given, a file waits for the files it refers to, and files that refer to each other in a
-            circle become one section; without, the files are independent.
+            circle become one section (see ``on_cycle``); without, the files are independent.
         seconds: expected time by path; a file without one is taken to be worth a task, so nothing is batched with it.
         parallelism: sections that may run at once; batching never leaves fewer sections than that if there are files.
+        on_cycle: what becomes of files that refer to each other in a circle: ``"merge"`` into one section (default),
+            ``"cut"`` the weakest reference, or ``"error"``.
+        notes: gets the circles, and what was done about them.
 
     Raises:
-        PlanError: no file matches.
+        PlanError: no file matches; files refer to each other in a circle and ``on_cycle`` is ``"error"``.
     """
     files = sorted(_matching(root, patterns, exclude))
     if not files:
         raise PlanError(f"no file under {str(root)!r} matches {list(patterns)!r}; check the globs and the root")
     needs = _needs(files, references)
+    if references:
+        needs = _without_circles(needs, references, on_cycle, notes if notes is not None else [])
     groups = components_of(needs) if references else tuple((path,) for path in files)
     seconds = seconds or {}
     worth_s = _worth_s(groups, seconds, parallelism, overhead_s)
     batches = [
         batch for wave in _waves(groups, needs) for batch in _batched(wave, seconds, worth_s=worth_s, least=parallelism)
     ]
-    return tuple(_drafts(batches, needs, seconds, overhead_s))
+    return tuple(_drafts(batches, needs, seconds, overhead_s, references))
 
 
 def _matching(root: Path, patterns: Sequence[str], exclude: Sequence[str]) -> Iterator[str]:
@@ -70,6 +81,36 @@ def _needs(files: Sequence[str], references: References | None) -> dict[str, tup
         return dict.fromkeys(files, ())
     wanted = set(files)
     return {path: tuple(sorted(references.dependencies.get(path, frozenset()) & wanted)) for path in files}
+
+
+def _without_circles(
+    needs: Mapping[str, tuple[str, ...]], references: References, on_cycle: str | None, notes: list[str]
+) -> dict[str, tuple[str, ...]]:
+    """The needs, their circles told: refused, freed of their weakest references, or left to become one section each."""
+
+    def told(chain: Sequence[str]) -> str:
+        return "; ".join(references.evidence(path, needed) for needed, path in pairwise(chain))
+
+    if on_cycle == "cut":
+
+        def strength(needed: str, path: str) -> tuple[float, ...]:
+            link = references.links_of(path).get(needed)
+            return (link.references if link else 0,)
+
+        freed, cuts = cut_cycles(needs, strength)
+        for cut in cuts[:_MOST_NOTES]:
+            gone = references.evidence(cut.target, cut.source)
+            notes.append(f"the order {cut.source} -> {cut.target} was given up ({gone}): circle {told(cut.chain)}")
+        notes += [f"… and {len(cuts) - _MOST_NOTES} more"] if len(cuts) > _MOST_NOTES else []
+        return freed
+    chains = cycles_of(needs)
+    if chains and on_cycle == "error":
+        raise PlanError(
+            f"files refer to each other in a circle: {' | '.join(map(told, chains[:_MOST_NOTES]))};"
+            " set on_cycle to 'merge' (one section) or 'cut' (the weakest reference), or order to 'none'"
+        )
+    notes += [f"a circle of references is one section: {told(chain)}" for chain in chains[:_MOST_NOTES]]
+    return dict(needs)
 
 
 def _waves(groups: Sequence[Sequence[str]], needs: Mapping[str, Sequence[str]]) -> list[list[Sequence[str]]]:
@@ -118,6 +159,7 @@ def _drafts(
     needs: Mapping[str, Sequence[str]],
     seconds: Mapping[str, float],
     overhead_s: float,
+    references: References | None,
 ) -> Iterator[SectionDraft]:
     names = [_name(batch) for batch in batches]
     section_of = {path: name for name, batch in zip(names, batches, strict=True) for path in batch}
@@ -126,7 +168,8 @@ def _drafts(
         for path in batch:
             for needed in needs[path]:
                 if (other := section_of[needed]) != name:
-                    reasons.setdefault(other, f"{path} refers to {needed}")
+                    assert references is not None  # else nothing needs anything
+                    reasons.setdefault(other, references.evidence(path, needed))
         yield SectionDraft(
             name=name,
             description=_described(batch),

@@ -40,7 +40,11 @@ class ModuleCut:
 
 
 def sections_by_module(
-    references: References, *, cap: int = MODULE_CAP, seconds: Mapping[str, float] | None = None
+    references: References,
+    *,
+    cap: int = MODULE_CAP,
+    seconds: Mapping[str, float] | None = None,
+    on_cycle: str | None = None,
 ) -> ModuleCut:
     """At most ``cap`` sections of about equal weight with few references between them.
 
@@ -50,9 +54,11 @@ def sections_by_module(
 
     Args:
         seconds: expected time by path; without, a file weighs what it has in lines.
+        on_cycle: sections that need each other in a circle lose the weakest direction (``"cut"``, the default),
+            become one (``"merge"``), or are refused (``"error"``).
 
     Raises:
-        PlanError: the tree has no Python file.
+        PlanError: the tree has no Python file; sections need each other and ``on_cycle`` is ``"error"``.
     """
     if not references.files:
         raise PlanError(f"{str(references.root)!r} holds no Python file that parses; module level needs some")
@@ -64,7 +70,25 @@ def sections_by_module(
     knots = _knots(needs, weights, bonds)
     clusters = _refined(_joined(knots, weights, bonds, cap), weights, bonds, cap)
     ordered = sorted((sorted(path for knot in cluster for path in knot) for cluster in clusters), key=lambda c: c[0])
-    return _cut(ordered, references, bonds, weights, seconds, cap)
+    if on_cycle == "merge":
+        ordered = _without_circles(ordered, bonds)
+    cut = _cut(ordered, references, bonds, weights, seconds)
+    if cut.dropped and on_cycle == "error":
+        told = "; ".join(f"{one!r} and {other!r}: {why}" for one, other, why in cut.dropped)
+        raise PlanError(f"modules need each other in a circle: {told}; set on_cycle to 'cut' or 'merge'")
+    return cut
+
+
+def _without_circles(clusters: Sequence[list[str]], bonds: Mapping[Pair, int]) -> list[list[str]]:
+    """Clusters that need each other in a circle, as one."""
+    home = {path: index for index, cluster in enumerate(clusters) for path in cluster}
+    needs: dict[str, list[str]] = {str(index): [] for index in range(len(clusters))}
+    for one, other in sorted({(home[source], home[target]) for source, target in bonds}):
+        needs[str(one)] += [str(other)] if one != other else []
+    groups = components_of(needs)
+    return sorted(
+        (sorted(path for one in group for path in clusters[int(one)]) for group in groups), key=lambda c: c[0]
+    )
 
 
 def _weights(references: References, seconds: Mapping[str, float] | None) -> dict[str, float]:
@@ -189,7 +213,6 @@ def _cut(
     bonds: Mapping[Pair, int],
     weights: Mapping[str, float],
     seconds: Mapping[str, float] | None,
-    cap: int,
 ) -> ModuleCut:
     home = {path: index for index, cluster in enumerate(clusters) for path in cluster}
     names = _names(clusters)
@@ -208,13 +231,16 @@ def _cut(
                 description=f"{len(cluster)} files: {', '.join(_folders(cluster)[:4])}",
                 reads=tuple(sorted({*cluster, *reads})),
                 writes=tuple(cluster),
-                depends_on=tuple((names[other], _reason(pairs)) for other, pairs in needed),
+                depends_on=tuple((names[other], _reason(pairs, references)) for other, pairs in needed),
                 estimate_s=sum(weights[path] for path in cluster) if seconds else 0.0,
                 files=tuple(cluster),
-                why=_why(index, cluster, bonds, home, names, between),
+                why=_why(index, cluster, references, bonds, home, names, between),
             )
         )
-    gone = tuple((names[a], names[b], f"the weaker direction of a circle: {_reason(pairs)}") for a, b, pairs in dropped)
+    gone = tuple(
+        (names[a], names[b], f"the weaker direction of a circle: {_reason(pairs, references)}")
+        for a, b, pairs in dropped
+    )
     return ModuleCut(tuple(sections), crossing, cut_by_folder(references.files, weights, bonds, len(clusters)), gone)
 
 
@@ -260,15 +286,15 @@ def _folders(cluster: Sequence[str]) -> list[str]:
     return [folder for folder, _ in Counter(path.rpartition("/")[0] or "." for path in cluster).most_common()]
 
 
-def _reason(pairs: Sequence[Pair]) -> str:
-    source, target = pairs[0]
+def _reason(pairs: Sequence[Pair], references: References) -> str:
     more = f" and {len(pairs) - 1} more" if len(pairs) > 1 else ""
-    return f"{source} refers to {target}{more}"
+    return references.evidence(*pairs[0]) + more
 
 
 def _why(
     index: int,
     cluster: Sequence[str],
+    references: References,
     bonds: Mapping[Pair, int],
     home: Mapping[str, int],
     names: Sequence[str],
@@ -276,7 +302,7 @@ def _why(
 ) -> str:
     inside = sum(home[source] == index == home[target] for source, target in bonds)
     cuts = [
-        f"{len(pairs)} to {names[b]!r} (first {_reason(pairs[:1])})"
+        f"{len(pairs)} to {names[b]!r} (first {_reason(pairs[:1], references)})"
         for (a, b), pairs in sorted(between.items())
         if a == index
     ]

@@ -7,44 +7,87 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ptx_prefect.plan.by_file import sections_by_file
+from ptx_prefect.plan.by_file import FILE_CAP, sections_by_file
 from ptx_prefect.plan.by_module import MODULE_CAP, sections_by_module
 from ptx_prefect.plan.draft import SectionDraft
-from ptx_prefect.plan.references import read_references
+from ptx_prefect.plan.references import References, read_references
 from ptx_prefect.spec import SectioningSpec
 from ptx_prefect.tree.location import place_of_base
 
 FILES = "{files}"
 """An argument of a command that stands for the section's files."""
+_MOST_NOTES = 10
+"""Files that do not parse and are told one by one."""
 
 
-def drafts_of(spec: SectioningSpec, *, state_dir: Path, notes: list[str]) -> tuple[SectionDraft, ...]:
+def drafts_of(
+    spec: SectioningSpec,
+    *,
+    state_dir: Path,
+    notes: list[str],
+    seconds: Mapping[str, float] | None = None,
+    parallelism: int = FILE_CAP,
+) -> tuple[SectionDraft, ...]:
     """The sections of a task of level `file` or `module`.
 
+    Args:
+        notes: gets what the plan's reader should know.
+        seconds: expected time by path, as far as it is known.
+        parallelism: how many sections may run at once.
+
     Raises:
-        PlanError: nothing matches, or nothing parses.
+        PlanError: nothing matches, nothing parses, or there are circles where `on_cycle` is `error`.
     """
+    if spec.main_task.level == "file":
+        return _by_file(spec, state_dir, notes, seconds or {}, parallelism)
     task = spec.main_task
-    root = tree_root(spec)
-    if task.level == "file":
-        references = read_references(root, state_dir=state_dir) if task.order == "references" else None
-        drafts = sections_by_file(root, task.include, exclude=task.exclude, references=references)
-        files = sum(len(draft.files) for draft in drafts)
-        notes.append(
-            f"{files} files in {len(drafts)} sections{', ordered by what refers to what' if references else ''}"
-        )
-        return drafts
-    references = read_references(root, state_dir=state_dir)
-    cut = sections_by_module(references, cap=task.sections or MODULE_CAP)
+    references = read_references(tree_root(spec), state_dir=state_dir)
+    known = seconds if seconds and all(path in seconds for path in references.files) else None
+    cut = sections_by_module(references, cap=task.sections or MODULE_CAP, seconds=known, on_cycle=spec.on_cycle)
     notes.append(
         f"{len(references.files)} files in {len(cut.sections)} modules; {len(cut.cut)} references cross between them,"
         f" {cut.cut_alphabetically} would if the files were dealt out by folder"
     )
+    notes += _left_out(references, "left out")
     notes += [f"the order {source} -> {target} was given up: {reason}" for source, target, reason in cut.dropped]
     notes += [f"{draft.name}: {draft.why}" for draft in cut.sections]
     if task.order == "none":
         return tuple(_without_order(draft) for draft in cut.sections)
     return cut.sections
+
+
+def _by_file(
+    spec: SectioningSpec, state_dir: Path, notes: list[str], seconds: Mapping[str, float], parallelism: int
+) -> tuple[SectionDraft, ...]:
+    task, root = spec.main_task, tree_root(spec)
+    references = read_references(root, state_dir=state_dir) if task.order == "references" else None
+    told: list[str] = []
+    drafts = sections_by_file(
+        root,
+        task.include,
+        exclude=task.exclude,
+        references=references,
+        seconds=seconds,
+        parallelism=parallelism,
+        on_cycle=spec.on_cycle,
+        notes=told,
+    )
+    files = sum(len(draft.files) for draft in drafts)
+    batched = sum(len(draft.files) > 1 for draft in drafts)
+    notes.append(
+        f"{files} files in {len(drafts)} sections"
+        f"{f', {batched} of them batches or circles' if batched else ''}"
+        f"{', ordered by what refers to what' if references else ''}"
+    )
+    notes += _left_out(references, "what it refers to is not known") if references else []
+    notes += told
+    return drafts
+
+
+def _left_out(references: References, consequence: str) -> list[str]:
+    broken = references.unparsable
+    told = [f"{one.path}:{one.line} does not parse ({one.message}): {consequence}" for one in broken[:_MOST_NOTES]]
+    return told + ([f"… and {len(broken) - _MOST_NOTES} more"] if len(broken) > _MOST_NOTES else [])
 
 
 def tree_root(spec: SectioningSpec) -> Path:

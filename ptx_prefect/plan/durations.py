@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 KEPT = 9
@@ -13,6 +14,14 @@ KEPT = 9
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS durations (scope TEXT, identity TEXT, seconds REAL, at INTEGER)"
 _INDEX = "CREATE INDEX IF NOT EXISTS by_identity ON durations (scope, identity)"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What is known of one identity, in seconds: the median, which no outlier moves, and the longest kept."""
+
+    median_s: float
+    longest_s: float
 
 
 class Durations:
@@ -40,19 +49,21 @@ class Durations:
         except OSError:
             return
 
-    def estimates(self, scope: str, identities: Iterable[str] | None = None) -> dict[str, float]:
-        """Median seconds of each identity seen before (of all in the scope where ``identities`` is None)."""
+    def estimates(self, scope: str) -> dict[str, float]:
+        """Median seconds of each identity seen before."""
+        return {identity: one.median_s for identity, one in self.learned(scope).items()}
+
+    def learned(self, scope: str) -> dict[str, Learned]:
+        """What is known of each identity seen before."""
         try:
             with closing(self._connect()) as database:
                 rows = database.execute("SELECT identity, seconds FROM durations WHERE scope = ?", (scope,)).fetchall()
         except (sqlite3.DatabaseError, OSError):
             return {}
-        wanted = None if identities is None else set(identities)
         seen: dict[str, list[float]] = {}
         for identity, value in rows:
-            if wanted is None or identity in wanted:
-                seen.setdefault(identity, []).append(value)
-        return {identity: statistics.median(values) for identity, values in seen.items()}
+            seen.setdefault(identity, []).append(value)
+        return {identity: Learned(statistics.median(values), max(values)) for identity, values in seen.items()}
 
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=10)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import networkx as nx
 
@@ -28,13 +29,38 @@ def shape_of(after: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -
 
 def cycles_of(after: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     """The strongly connected groups of more than one section (or with a self-edge), each as a chain a -> b -> a."""
-    graph = _graph(after)
-    chains = []
-    for group in nx.strongly_connected_components(graph):
-        if len(group) > 1 or any(graph.has_edge(name, name) for name in group):
-            cycle = nx.find_cycle(graph.subgraph(group))
-            chains.append((*(edge[0] for edge in cycle), cycle[0][0]))
-    return tuple(sorted(chains))
+    return tuple(sorted(_chain_in(group) for group in _circular_groups(after)))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A dependency that was given up: ``target`` no longer waits for ``source``; ``chain`` is the cycle it closed."""
+
+    source: str
+    target: str
+    chain: tuple[str, ...]
+
+
+def cut_cycles(
+    after: Mapping[str, Sequence[str]], strength: Callable[[str, str], tuple[float, ...]]
+) -> tuple[dict[str, tuple[str, ...]], tuple[Cut, ...]]:
+    """The dependencies without their cycles: of each cycle found, the weakest is given up, until none is left.
+
+    Args:
+        strength: of the dependency of the second name on the first; the least is given up.
+    """
+    kept = {name: list(sources) for name, sources in after.items()}
+    cuts = []
+    open_ = _circular_groups(kept)
+    while open_:
+        group = open_.pop()
+        chain = _chain_in(group)
+        source, target = min(pairwise(chain), key=lambda step: strength(*step))
+        kept[target].remove(source)
+        cuts.append(Cut(source, target, chain))
+        inside = group.keys()
+        open_ += _circular_groups({name: [one for one in kept[name] if one in inside] for name in group})
+    return {name: tuple(sources) for name, sources in kept.items()}, tuple(cuts)
 
 
 def components_of(after: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
@@ -58,6 +84,21 @@ def reachable_from(after: Mapping[str, Sequence[str]], names: Sequence[str]) -> 
     """Everything that hangs on one of ``names``, they included."""
     graph = _graph(after)
     return frozenset(names).union(*(nx.descendants(graph, name) for name in names))
+
+
+def _circular_groups(after: Mapping[str, Sequence[str]]) -> list[dict[str, list[str]]]:
+    """The strongly connected parts that hold a cycle, each as a graph of its own in the order of ``after``."""
+    found = []
+    for members in nx.strongly_connected_components(_graph(after)):
+        if len(members) > 1 or any(name in after[name] for name in members):
+            group = {name: [one for one in after[name] if one in members] for name in after if name in members}
+            found.append(group)
+    return found
+
+
+def _chain_in(group: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    cycle = nx.find_cycle(_graph(group))
+    return (*(edge[0] for edge in cycle), cycle[0][0])
 
 
 def _graph(after: Mapping[str, Sequence[str]]) -> nx.DiGraph[str]:

@@ -10,9 +10,12 @@ from typing import Any
 
 from ptx_prefect.errors import SpecError
 from ptx_prefect.plan.by_suite import sections_by_suite
+from ptx_prefect.plan.circles import settle_circles
 from ptx_prefect.plan.claims import settle_claims
-from ptx_prefect.plan.derive import config_for, drafts_of, prefixed
-from ptx_prefect.plan.durations import Durations
+from ptx_prefect.plan.derive import config_for, drafts_of, prefixed, tree_root
+from ptx_prefect.plan.draft import SectionDraft
+from ptx_prefect.plan.durations import Durations, Learned
+from ptx_prefect.plan.file_times import seconds_of_files, shares_of
 from ptx_prefect.plan.graph import shape_of, topological_order
 from ptx_prefect.plan.plan import Edge, Plan, Section
 from ptx_prefect.run.models import with_model
@@ -23,6 +26,10 @@ from ptx_prefect.spec import Component, SectioningSpec, TaskSpec, WorkerRef
 LEVEL_CAPS = {"file": 10, "module": 5, "test": 8}
 """How many sections of a level run at once, by the specification."""
 DEFAULT_ESTIMATE_S = 1.0
+LENIENCY = 3.0
+"""A deadline that follows history is this many times the median, or half as many times the longest."""
+LEAST_DEADLINE_S = 10.0
+"""A deadline that follows history is never shorter: a machine may be busy."""
 SECTIONS_SCOPE = "sections"
 """Scope of the duration history of sections; a suite's tests have a scope of their own."""
 
@@ -51,6 +58,7 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
         raise SpecError(
             {"main_task": "has neither components nor a level; write components, or derive them with level 'test'"}
         )
+    sections, edges = settle_circles(sections, edges, choice=spec.on_cycle, notes=notes)
     settled = settle_claims(
         sections, {section.name: section.depends_on for section in sections}, choice=spec.on_overlap
     )
@@ -130,7 +138,7 @@ def worker_of(reference: WorkerRef | None) -> tuple[str, dict[str, Any]] | None:
 def _from_components(
     spec: SectioningSpec, settings: Settings, state_dir: Path
 ) -> tuple[tuple[Section, ...], tuple[Edge, ...]]:
-    learned = Durations(state_dir).estimates(SECTIONS_SCOPE)
+    learned = Durations(state_dir).learned(SECTIONS_SCOPE)
     sections: list[Section] = []
     mistakes: dict[str, str] = {}
     for index, row in enumerate(spec.main_task.components):
@@ -167,8 +175,11 @@ def _from_tree(
     if worker is None or not worker[0]:
         raise SpecError({"worker": _NO_WORKER.format(f"the sections of level {spec.main_task.level!r}")})
     kind, config = worker
-    learned = Durations(state_dir).estimates(SECTIONS_SCOPE)
-    drafts = drafts_of(spec, state_dir=state_dir, notes=notes)
+    learned = Durations(state_dir).learned(SECTIONS_SCOPE)
+    root = tree_root(spec)
+    seconds = seconds_of_files(learned, root=root, kind=kind)
+    parallelism = pool_size(spec, settings, level=str(spec.main_task.level), widest=settings.parallelism.max_workers)
+    drafts = drafts_of(spec, state_dir=state_dir, notes=notes, seconds=seconds, parallelism=parallelism)
     sections = tuple(
         replace(
             _section(
@@ -182,9 +193,10 @@ def _from_tree(
                 (kind, config_for(draft, config)),
                 spec,
                 settings,
-                learned,
+                _with_files(learned, kind, draft, seconds),
             ),
             items=len(draft.files),
+            shares=shares_of(draft.files, root=root, kind=kind),
         )
         for draft in drafts
     )
@@ -192,12 +204,22 @@ def _from_tree(
     return sections, edges
 
 
+def _with_files(
+    learned: Mapping[str, Learned], kind: str, draft: SectionDraft, seconds: Mapping[str, float]
+) -> Mapping[str, Learned]:
+    """The history, with what the draft's files took before, whatever sections they were in, as that of the draft."""
+    if not all(path in seconds for path in draft.files):
+        return learned
+    total_s = sum(seconds[path] for path in draft.files)
+    return {f"{kind}:{draft.name}": Learned(total_s, total_s)}
+
+
 def _section(
     component: Component,
     worker: tuple[str, dict[str, Any]],
     spec: SectioningSpec,
     settings: Settings,
-    learned: Mapping[str, float],
+    learned: Mapping[str, Learned],
 ) -> Section:
     kind, config = worker
     config = with_model(kind, config, settings)
@@ -207,8 +229,9 @@ def _section(
         config["checks"] = [list(argv) for argv in component.checks]
     identity = f"{kind}:{component.name}"
     estimate, source = DEFAULT_ESTIMATE_S, "default"
-    if identity in learned:
-        estimate, source = learned[identity], "history"
+    known = learned.get(identity)
+    if known is not None:
+        estimate, source = known.median_s, "history"
     if component.estimate_seconds is not None:
         estimate, source = component.estimate_seconds, "spec"
     return Section(
@@ -217,7 +240,7 @@ def _section(
         worker=kind,
         config=config,
         depends_on=component.depends_on,
-        timeout_s=deadline_of(component.timeout_seconds, spec, settings),
+        timeout_s=_adapted(deadline_of(component.timeout_seconds, spec, settings), known, settings),
         estimate_s=estimate,
         estimate_from=source,
         reads=component.reads,
@@ -232,6 +255,15 @@ def heartbeat_of(kind: str, settings: Settings, *, own_s: float | None = None) -
     if own_s is not None:
         return own_s or None
     return settings.timeouts.worker_heartbeat if kind in ("command", "callable", "pytest") else None
+
+
+def _adapted(configured_s: float, known: Learned | None, settings: Settings) -> float:
+    """The deadline after what earlier runs say: by default they only lengthen it."""
+    choice = settings.adaptive_deadlines
+    if known is None or choice == "off":
+        return configured_s
+    wanted = min(max(LENIENCY * known.median_s, known.longest_s * LENIENCY / 2), settings.timeouts.max_task)
+    return max(wanted, LEAST_DEADLINE_S) if choice == "follow" else max(configured_s, wanted)
 
 
 def deadline_of(own_s: float | None, spec: TaskSpec, settings: Settings) -> float:

@@ -15,7 +15,8 @@ class Section:
     comes from: ``"spec"``, ``"history"``, ``"counts"`` or ``"default"``. ``timeout_s`` is its deadline.
     ``identity`` is what stays the same between runs while content changes: durations are remembered by it.
     ``content`` is the digest of its inputs, where planning has read them anyway. Silent for ``heartbeat_s`` seconds
-    it counts as stuck (None: never). ``given`` are inputs beside the values of its prerequisites.
+    it counts as stuck (None: never). ``given`` are inputs beside the values of its prerequisites. ``shares`` are
+    identities of its parts, each with its part of the section's time.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Section:
     content: str = ""
     heartbeat_s: float | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,14 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """All references of one file to another: how many, and the one that stands first."""
+
+    references: int
+    first: Edge
+
+
+@dataclass(frozen=True, slots=True)
 class Unresolved:
     """A reference that reading alone cannot resolve, as written; ``?`` stands for an expression."""
 

@@ -17,7 +17,7 @@ from ptx_prefect.plan.references.resolve import Resolved
 
 # Control characters, tabs among them, leave the encoder escaped.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
-FORMAT = "ptx-references 4"
+FORMAT = "ptx-references 5"
 _FIELDS = 12
 
 

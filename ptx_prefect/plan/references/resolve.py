@@ -116,11 +116,16 @@ class Resolver:
     def _import(self, result: Resolved, owner: int, line: int, module: str, name: str, note: str) -> None:
         result.consulted.add(f"{module}:{name}")
         if not self.is_inside(module):
-            if module.partition(".")[0] in self._tops or module.startswith("."):
-                _add(result.unresolved, (owner, module, "no such module in the tree"), [line])
-            else:
+            if module.partition(".")[0] not in self._tops and not module.startswith("."):
                 result.outside.add(module)
-            return
+                return
+            _add(result.unresolved, (owner, module, "no such module in the tree"), [line])
+            # What is left of the name is a package that runs all the same, such as the one around a compiled module.
+            while module and not self.is_inside(module):
+                module = module.rpartition(".")[0]
+            if not module:
+                return
+            name = ""
         to: list[str] = []
         if name and name != "*":
             targets, keys = self.look_up(module, name)

@@ -20,6 +20,7 @@ from ptx_prefect.plan.references.statements import (
     named_by_walrus,
     split_header,
     targets_of,
+    with_joined_dots,
 )
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -81,6 +82,8 @@ class _Scanner:
             if not text:
                 return
         match = _KEYWORD.match(text)
+        if (" ." in text or ". " in text or ".\n" in text) and not (match and match.group() in ("import", "from")):
+            text = with_joined_dots(text)
         if match is None:
             self._simple(text, first, last)
             return

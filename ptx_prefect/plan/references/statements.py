@@ -23,6 +23,8 @@ _COMPREHENSION = re.compile(r"\bfor\b\s*([\w\s,()*.\[\]]+?)\s*\bin\b")
 _LAMBDA = re.compile(r"\blambda\b([^:]*):")
 _PARAMETER = re.compile(r"(?:^|,)\s*\*{0,2}\s*([^\W\d]\w*)")
 _BOUND_BY_AS = re.compile(r"\bas\s+(\([^()]*\)|[^\W\d][\w.]*)")
+_SPACE_BEFORE_DOT = re.compile(r"(?<=[\w)\]])([\s\\]+)\.([^\W\d]\w*\(?)")
+_SPACE_AFTER_DOT = re.compile(r"(?<=[\w)\]])\.([\s\\]+)([^\W\d]\w*\(?)")
 _WALRUS = re.compile(r"([^\W\d]\w*)\s*:=")
 
 
@@ -57,6 +59,12 @@ def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
             yield from ((first, number, indent, piece.lstrip()) for piece in body.split(";") if piece.strip())
         else:
             yield first, number, indent, body
+
+
+def with_joined_dots(text: str) -> str:
+    """The statement with ``a. b`` and ``a``, line break, ``.b`` as ``a.b``; as many line breaks as before."""
+    text = _SPACE_BEFORE_DOT.sub(r".\2\1", text)
+    return _SPACE_AFTER_DOT.sub(r".\2\1", text)
 
 
 def split_header(text: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from ptx_prefect.plan.references.model import (
     DefinitionKind,
     Edge,
     EdgeKind,
+    Link,
     TestHints,
     Unparsable,
     Unresolved,
@@ -46,6 +47,7 @@ class References:
             if record.flag == "!"
         )
         self.module_of = {path: record.module for path, record in self._records.items()}
+        self._links: dict[str, dict[str, Link]] = {}
         self.path_of = {record.module: path for path, record in self._records.items()}
 
     @cached_property
@@ -121,6 +123,25 @@ class References:
             for owner, text, why, *lines in unresolved
             for line in lines
         )
+
+    def links_of(self, path: str) -> Mapping[str, Link]:
+        """What ties a file to others: by path, how many references and the first of them."""
+        if path not in self._links:
+            found: dict[str, list[Edge]] = {}
+            for edge in self.edges_of(path):
+                if edge.target_path and edge.target_path != path:
+                    found.setdefault(edge.target_path, []).append(edge)
+            self._links[path] = {
+                other: Link(len(edges), min(edges, key=lambda edge: edge.line)) for other, edges in found.items()
+            }
+        return self._links[path]
+
+    def evidence(self, path: str, other: str) -> str:
+        """``file:line refers to name``: the first line that makes a file depend on another."""
+        link = self.links_of(path).get(other)
+        if link is None:
+            return f"{path} refers to {other}"  # only to the package around what it imports
+        return f"{path}:{link.first.line} refers to {link.first.target or other}"
 
     def test_hints_of(self, path: str) -> TestHints:
         record = self._records[path]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ptx_prefect.plan.references.facts import FileFacts
 from ptx_prefect.plan.references.records import Record, record_of_facts, with_references
-from ptx_prefect.plan.references.resolve import Resolver
+from ptx_prefect.plan.references.resolve import Resolved, Resolver
 from ptx_prefect.plan.references.scan import scan_file
 
 try:
@@ -98,9 +98,15 @@ def syntax_error(source: str) -> str:
 
 def resolve_share(resolver: Resolver, share: Iterable[tuple[Record, FileFacts | None]]) -> list[Record]:
     """The records with their references."""
-    return [
-        record if facts is None else with_references(record, resolver.resolve_file(facts)) for record, facts in share
-    ]
+    return [record if facts is None else _resolve_one(resolver, record, facts) for record, facts in share]
+
+
+def _resolve_one(resolver: Resolver, record: Record, facts: FileFacts) -> Record:
+    try:
+        return with_references(record, resolver.resolve_file(facts))
+    except (LookupError, ValueError, RecursionError) as error:  # as in `_scan_one`
+        odd = Resolved(unresolved={(0, facts.module, f"not understood here: {error!r}"): [1]})
+        return with_references(record, odd)
 
 
 def _one_line(error: BaseException) -> str:
