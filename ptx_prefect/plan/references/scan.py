@@ -36,6 +36,7 @@ _COMPOUND = frozenset(
 _KEYWORD = re.compile(
     r"(?:def|class|async|import|from|if|elif|else|try|except|finally|for|while|with|match|case|global|nonlocal)\b|@"
 )
+_DOT_APART = re.compile(r"\.[\s\\]|\s\.")
 _SKIPPED = frozenset(keyword.kwlist) | {"__super__"}
 _PREFIXES = re.compile(r"(?i:[rbuft]|br|rb|fr|rf|tr|rt)")
 _TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
@@ -82,7 +83,7 @@ class _Scanner:
             if not text:
                 return
         match = _KEYWORD.match(text)
-        if (" ." in text or ". " in text or ".\n" in text) and not (match and match.group() in ("import", "from")):
+        if _DOT_APART.search(text) and not (match and match.group() in ("import", "from")):
             text = with_joined_dots(text)
         if match is None:
             self._simple(text, first, last)

@@ -23,8 +23,8 @@ _COMPREHENSION = re.compile(r"\bfor\b\s*([\w\s,()*.\[\]]+?)\s*\bin\b")
 _LAMBDA = re.compile(r"\blambda\b([^:]*):")
 _PARAMETER = re.compile(r"(?:^|,)\s*\*{0,2}\s*([^\W\d]\w*)")
 _BOUND_BY_AS = re.compile(r"\bas\s+(\([^()]*\)|[^\W\d][\w.]*)")
-_SPACE_BEFORE_DOT = re.compile(r"(?<=[\w)\]])([\s\\]+)\.([^\W\d]\w*\(?)")
-_SPACE_AFTER_DOT = re.compile(r"(?<=[\w)\]])\.([\s\\]+)([^\W\d]\w*\(?)")
+_DOTTED = re.compile(r"(?<=[\w)\]])(?:[\s\\]*\.[\s\\]*[^\W\d]\w*)+\(?")
+_SPACE = re.compile(r"[\s\\]+")
 _WALRUS = re.compile(r"([^\W\d]\w*)\s*:=")
 
 
@@ -63,8 +63,7 @@ def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
 
 def with_joined_dots(text: str) -> str:
     """The statement with ``a. b`` and ``a``, line break, ``.b`` as ``a.b``; as many line breaks as before."""
-    text = _SPACE_BEFORE_DOT.sub(r".\2\1", text)
-    return _SPACE_AFTER_DOT.sub(r".\2\1", text)
+    return _DOTTED.sub(lambda match: _SPACE.sub("", match.group()) + "\n" * match.group().count("\n"), text)
 
 
 def split_header(text: str) -> tuple[str, str]:

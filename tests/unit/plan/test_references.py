@@ -97,6 +97,19 @@ LIBRARY = {
         ),
         pytest.param("from pkg import Box\nBox(1).pen.draw()\n", ("call", "", 2, "pkg.shapes.Pen.draw"), id="chain"),
         pytest.param(
+            "import pkg.tools as t\nt. measure(1)\n", ("call", "", 2, "pkg.tools.measure"), id="a blank after the dot"
+        ),
+        pytest.param(
+            "import pkg.tools as t\nx = t.\\\n    measure(1)\n",
+            ("call", "x", 2, "pkg.tools.measure"),
+            id="a line break after the dot",
+        ),
+        pytest.param(
+            "from pkg import Box\nx = (\n    Box(1)\n    .pen\n    .draw()\n)\n",
+            ("call", "x", 3, "pkg.shapes.Pen.draw"),
+            id="a chain over lines counts where it begins",
+        ),
+        pytest.param(
             "from pkg.tools import trace\n@trace\ndef f(): pass\n",
             ("decorator", "f", 2, "pkg.tools.trace"),
             id="decorator",
@@ -303,6 +316,26 @@ def test_a_name_that_comes_round_through_a_star_import_is_found_whoever_asks_fir
 
     for path, source, line in (("p/a.py", "first", 2), ("aa.py", "", 2), ("zz.py", "", 2)):
         assert (source, line, "p.b.groups") in edges(references, path, "call")
+
+
+def test_a_module_that_is_not_python_counts_as_the_package_around_it(tree: Tree) -> None:
+    root = tree(
+        {"p/__init__.py": "", "p/q/__init__.py": "", "p/a.py": "import p.q._speedups as s\nfrom p.q.fast import x\n"}
+    )
+    references = read_references(root)
+
+    assert edges(references, "p/a.py", "import") == {("", 1, "p.q"), ("", 2, "p.q")}
+    assert {(one.line, one.text) for one in references.unresolved_of("p/a.py")} >= {
+        (1, "p.q._speedups"),
+        (2, "p.q.fast"),
+    }
+
+
+def test_a_module_may_import_itself(tree: Tree) -> None:
+    references = read_references(tree({"p/__init__.py": "", "p/a.py": "def f():\n    from p.a import f\n"}))
+
+    assert ("f", 2, "p.a") in edges(references, "p/a.py", "import")
+    assert references.dependencies["p/a.py"] == {"p/__init__.py"}
 
 
 def test_the_cache_grows_by_what_changed_and_is_written_anew_when_outgrown(tree: Tree, tmp_path: Path) -> None:
