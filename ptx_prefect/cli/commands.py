@@ -87,13 +87,18 @@ def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> 
     from ptx_prefect.plan.draw import plan_dot, plan_mermaid, plan_svg
     from ptx_prefect.plan.show import plan_text, plan_to_json
     from ptx_prefect.settings import load_settings, state_dir
+    from ptx_prefect.workers.bill import bill_of, bill_text, bill_to_json
     from ptx_prefect.workers.planner import plan_task
 
-    _, made = plan_task(task, load_settings(), state_dir=state_dir())
+    settings = load_settings()
+    task, made = plan_task(task, settings, state_dir=state_dir())
+    bill = bill_of(made, settings, task.budget)
     if form == "json":
-        click.echo(json.dumps(plan_to_json(made), indent=2))
+        click.echo(json.dumps({**plan_to_json(made), "bill": bill and bill_to_json(bill)}, indent=2))
+    elif form:
+        click.echo({"mermaid": plan_mermaid, "dot": plan_dot, "svg": plan_svg}[form](made))
     else:
-        click.echo({"mermaid": plan_mermaid, "dot": plan_dot, "svg": plan_svg}.get(form or "", plan_text)(made))
+        click.echo(plan_text(made) + (f"\n{bill_text(bill)}" if bill else ""))
     return OK
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +10,14 @@ from ptx_prefect.plan.plan import Plan
 from ptx_prefect.plan.price import makespans_of
 
 _MOST_ROWS = 60
+_MOST_CONFLICTS = 20
+_MOST_CHARACTERS = 90
+"""Of a description in the table; --json has it whole."""
+_SETTLED = {
+    "sequence": "one after the other (on_overlap: sequence; or merge, refuse)",
+    "merge": "left to the merge (on_overlap: merge; or sequence, refuse)",
+    "refuse": "refused (on_overlap: refuse; or sequence, merge)",
+}
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -39,19 +48,37 @@ def plan_text(plan: Plan) -> str:
             mark = "*" if name in critical else " "
             lines.append(
                 f" {mark} {name:<{width}}  {section.worker:<8}  {_s(section.estimate_s):>8} ({section.estimate_from})"
-                f"  {section.description if section.description != name else ''}{after}".rstrip()
+                f"  {_short(section.description) if section.description != name else ''}{after}".rstrip()
             )
         shown += len(wave)
     if shown > _MOST_ROWS:
         lines.append(f"  … {shown - _MOST_ROWS} more sections; --json shows all")
     lines += [
-        f"forecast conflict: {' and '.join(item.sections)} both write {', '.join(item.paths)}: {item.choice}"
-        for item in plan.forecast_conflicts
+        f"forecast conflict: {' and '.join(item.sections)} both write {_listed(item.paths)}: {_SETTLED[item.choice]}"
+        for item in plan.forecast_conflicts[:_MOST_CONFLICTS]
     ]
+    if (more := len(plan.forecast_conflicts) - _MOST_CONFLICTS) > 0:
+        lines.append(f"  … {more} more conflicts; --json shows all")
     prices = ", ".join(f"{workers}: {_s(seconds)}" for workers, seconds in makespans_of(plan).items())
     lines.append(f"makespan by workers  {prices}")
+    unknown = sum(section.estimate_from == "default" for section in plan.sections)
+    if unknown:
+        which = "all" if unknown == len(plan.sections) else str(unknown)
+        lines.append(
+            f"note: {which} of {len(plan.sections)} times are placeholders: no earlier run is known and no"
+            " estimate_seconds is given"
+        )
     lines += [f"note: {note}" for note in plan.notes]
     return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
 
 
 def _s(seconds: float) -> str:
