@@ -1,4 +1,4 @@
-"""What one file says about itself, as plain lists and dictionaries that JSON can carry.
+"""What one file says about itself, as plain lists and dictionaries that `marshal` can carry.
 
 Chains are dotted names as written, in one of four encodings: ``a.b`` starts at a name of this module;
 ``@pkg.mod:a.b`` in another module; ``#C.f:a`` at a definition of this file; ``^C:a`` at the bases of class C.
@@ -32,7 +32,7 @@ class Interface:
     stars: list[str] = field(default_factory=list)
     exported: list[str] | None = None
 
-    def to_json(self) -> list[object]:
+    def to_list(self) -> list[object]:
         return [self.names, self.classes, self.functions, self.stars, self.exported]
 
 
@@ -43,9 +43,6 @@ class Pytest:
     parameters: dict[int, list[str]] = field(default_factory=dict)
     fixtures: dict[int, list[object]] = field(default_factory=dict)
     used: list[str] = field(default_factory=list)
-
-    def to_json(self) -> list[object]:
-        return [[[k, v] for k, v in self.parameters.items()], [[k, v] for k, v in self.fixtures.items()], self.used]
 
 
 @dataclass(slots=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import PlanError
+from ptx_prefect.plan.references.child import heard, say
 from ptx_prefect.plan.references.facts import FileFacts
-from ptx_prefect.plan.references.records import Record, facts_of_record, record_from_line
+from ptx_prefect.plan.references.records import STARS, Record, Stamp, facts_of_record, unpacked
 from ptx_prefect.plan.references.resolve import Interfaces, Resolver
 from ptx_prefect.plan.references.store import cache_file_of, load_records, save_records
 from ptx_prefect.plan.references.tree import References
@@ -25,10 +24,8 @@ _CLOCK_DOUBT_NS = 2_000_000_000
 _WORTH_A_PROCESS_BYTES = 400_000
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
-_NO_STARS = re.compile(r",\[\],(?:null|\[[^\[\]]*\])\]$")
-
-Source = tuple[str, str, bool, int, str]
-"""Path, module name, whether it is a package, size in bytes, stamp."""
+Source = tuple[str, str, bool, Stamp]
+"""Path, module name, whether it is a package, stamp."""
 
 
 def read_references(
@@ -55,9 +52,9 @@ def read_references(
     stale = [source for source in sources if source[0] not in kept]
     records = _read(root, kept, stale, known, jobs or min(8, len(os.sched_getaffinity(0))))
     if cache_file:
-        gone = files is None and len(records) != len(known.keys() | records.keys())
-        changed = [record for path, record in records.items() if record is not known.get(path)]
-        save_records(cache_file, records if files is None else {**known, **records}, changed, rewrite=gone or not known)
+        changed = [path for path, record in records.items() if record is not known.get(path)]
+        if changed or (files is None and len(records) != len(known)):
+            save_records(cache_file, records if files is None else {**known, **records}, known, changed)
     return References(root, records, read_again=[source[0] for source in stale])
 
 
@@ -77,7 +74,7 @@ def _sources(root: Path, files: Sequence[str] | None) -> list[Source]:
         package = packages[folder] if folder in packages else _package_of(folder, folders, packages)
         stem = name[:-3]
         module = package if stem == "__init__" else f"{package}.{stem}" if package else stem
-        found.append((path, module or stem, stem == "__init__", status.st_size, stamp_of(status)))
+        found.append((path, module or stem, stem == "__init__", stamp_of(status)))
     return _with_unique_modules(found)
 
 
@@ -132,19 +129,19 @@ def _with_unique_modules(sources: list[Source]) -> list[Source]:
     """Two files of one module name (such as two ``src`` folders): the later ones are named by their path."""
     taken: set[str] = set()
     found = []
-    for path, module, is_package, size, stamp in sorted(sources):
+    for path, module, is_package, stamp in sorted(sources):
         if module in taken:
             module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         taken.add(module)
-        found.append((path, module, is_package, size, stamp))
+        found.append((path, module, is_package, stamp))
     return found
 
 
 def _is_unchanged(root: Path, record: Record | None, source: Source, read_at_ns: int) -> bool:
-    path, module, _, _, stamp = source
-    if record is None or (record.module != module and record.flag != "!"):
+    path, module, _, stamp = source
+    if record is None or (record.module != module and not record.is_broken):
         return False
-    if record.stamp == stamp and int(stamp.partition(" ")[0]) < read_at_ns - _CLOCK_DOUBT_NS:
+    if record.stamp == stamp and stamp[0] < read_at_ns - _CLOCK_DOUBT_NS:
         return True
     try:
         with open(f"{root}/{path}", "rb") as file:  # noqa: PTH123 (see _walk)
@@ -156,7 +153,7 @@ def _is_unchanged(root: Path, record: Record | None, source: Source, read_at_ns:
 def _read(
     root: Path, kept: Mapping[str, Record], stale: list[Source], known: Mapping[str, Record], jobs: int
 ) -> dict[str, Record]:
-    interfaces = {record.module: record.interface for record in kept.values() if record.flag != "!"}
+    interfaces = {record.module: record.interface for record in kept.values() if not record.is_broken}
     shares = _shares(stale, jobs)
     # Several shares all go to children, which run without garbage collection; this process waits for them.
     children = [_Child(root, share) for share in shares] if len(shares) > 1 else []
@@ -168,9 +165,8 @@ def _read(
     if not stale and not touched:
         return dict(kept)
     if children:
-        joined = "{" + ",".join(f"{json.dumps(module)}:{text}" for module, text in interfaces.items()) + "}"
         for child in children:
-            child.send(joined)
+            child.send(interfaces)
     again: list[tuple[Record, FileFacts | None]] = [(kept[path], facts_of_record(kept[path])) for path in touched]
     fresh = resolve_share(Resolver(Interfaces(interfaces)), [*own, *again]) if own or again else []
     for child in children:
@@ -180,34 +176,43 @@ def _read(
 
 def _shares(stale: list[Source], jobs: int) -> list[list[Source]]:
     """The files dealt out by size, the largest first; one share where another process would cost more than it saves."""
-    total = sum(source[3] for source in stale)
+    total = sum(source[3][1] for source in stale)
     count = max(1, min(jobs, total // _WORTH_A_PROCESS_BYTES + 1)) if stale else 0
     shares: list[list[Source]] = [[] for _ in range(count)]
     weights = [0] * count
-    for source in sorted(stale, key=lambda source: -source[3]):
+    for source in sorted(stale, key=lambda source: -source[3][1]):
         lightest = weights.index(min(weights))
         shares[lightest].append(source)
-        weights[lightest] += source[3] + 500
+        weights[lightest] += source[3][1] + 500
     return shares
 
 
 def _touched(
-    kept: Mapping[str, Record], stale: list[Source], known: Mapping[str, Record], interfaces: Mapping[str, str]
+    kept: Mapping[str, Record], stale: list[Source], known: Mapping[str, Record], interfaces: Mapping[str, bytes]
 ) -> list[str]:
     """The unchanged files that looked at a name which has another meaning now."""
-    before = {record.module: record.interface for record in known.values() if record.flag != "!"}
-    parsed = [path for path, record in kept.items() if record.flag != "!"]
+    before = {record.module: record.interface for record in known.values() if not record.is_broken}
+    parsed = [path for path, record in kept.items() if not record.is_broken]
     if before.keys() != interfaces.keys():
         return parsed
     changed: set[str] = set()
     for _, module, *_ in stale:
         if module in interfaces and before[module] != interfaces[module]:
-            changed |= _changed_names(module, json.loads(before[module]), json.loads(interfaces[module]))
+            changed |= _changed_names(module, unpacked(before[module]), unpacked(interfaces[module]))
     if not changed:
         return []
-    changed |= {f"{module}:*" for module in _starring(changed, interfaces)}
-    keys = [f" {key} " for key in changed]
-    return [path for path in parsed if any(key in f" {kept[path].consulted} " for key in keys)]
+    starring = {record.module for record in known.values() if STARS in record.flags} | {one[1] for one in stale}
+    changed |= {
+        f"{module}:*" for module in _starring(changed, {m: interfaces[m] for m in starring & interfaces.keys()})
+    }
+    modules = {f" {key.partition(':')[0]} " for key in changed}
+    keys = [f" {key} ".encode("utf-8", "surrogatepass") for key in changed]
+    return [
+        path
+        for path in parsed
+        if any(module in kept[path].looked_at for module in modules)
+        and any(key in kept[path].consulted for key in keys)
+    ]
 
 
 def _changed_names(module: str, old: list[Any], new: list[Any]) -> set[str]:
@@ -224,12 +229,12 @@ def _exports(interface: list[Any]) -> object:
     return sorted(names), interface[3]
 
 
-def _starring(changed: set[str], interfaces: Mapping[str, str]) -> set[str]:
+def _starring(changed: set[str], interfaces: Mapping[str, bytes]) -> set[str]:
     """Modules that pass on, by ``import *``, what another module exports."""
     reached = {key[:-2] for key in changed if key.endswith(":*")}
     if not reached:
         return reached
-    stars = {module: json.loads(text)[3] for module, text in interfaces.items() if not _NO_STARS.search(text)}
+    stars = {module: unpacked(packed)[3] for module, packed in interfaces.items()}
     grown = True
     while grown:
         more = {module for module, sources in stars.items() if not reached.isdisjoint(sources)} - reached
@@ -249,30 +254,31 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self.send(json.dumps([str(root), [source[:3] for source in share]]))
+        self.send((str(root), [source[:3] for source in share]))
 
-    def send(self, line: str) -> None:
+    def send(self, message: Any) -> None:
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(line.encode("utf-8", "surrogatepass") + b"\n")
-            self._process.stdin.flush()
+            say(self._process.stdin, message)
         except BrokenPipeError as error:
             raise self._died() from error
 
-    def interfaces(self) -> dict[str, str]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise self._died()
-        found: dict[str, str] = json.loads(line)
+    def interfaces(self) -> dict[str, bytes]:
+        found: dict[str, bytes] = self._heard()
         return found
 
     def records(self) -> list[Record]:
-        output, _ = self._process.communicate()
-        if self._process.returncode:
+        rows = self._heard()
+        if self._process.wait():
             raise self._died()
-        lines = output.decode("utf-8", "surrogatepass").split("\n")
-        return [record for line in lines if (record := record_from_line(line))]
+        return [Record._make(row) for row in rows]
+
+    def _heard(self) -> Any:
+        assert self._process.stdout is not None
+        try:
+            return heard(self._process.stdout)
+        except EOFError as error:
+            raise self._died() from error
 
     def _died(self) -> PlanError:
         code = self._process.wait()

@@ -1,128 +1,109 @@
-"""One line of text per file: what the cache keeps and what the reading processes hand back.
+"""What is kept of one file: what the cache holds and the reading processes hand back.
 
-Fields are parted by tabs, so that a reader decodes only the ones it needs:
-path, digest, module, ``p`` for a package, interface, names consulted, modules imported, modules referred to,
-facts, references, stamp, and a full stop that tells a whole line from one cut short. A file that does not parse has
-its message as the module's place and ``!`` as flag.
+The parts that most readers do not need stay packed, in the format of `marshal`: it is the fastest that Python has, and
+both ends are the same interpreter (the cache names its version).
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
-from typing import Any
+import marshal
+from typing import Any, NamedTuple
 
 from ptx_prefect.plan.references.facts import IMPORT, FileFacts, Interface, Pytest
-from ptx_prefect.plan.references.resolve import Resolved
+from ptx_prefect.plan.references.resolve import Resolved, Resolver
 
-# Control characters, tabs among them, leave the encoder escaped.
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
-FORMAT = "ptx-references 5"
-_FIELDS = 12
+Stamp = tuple[int, int, int]
+"""Change time in ns, size and inode of a file when it was read: while they are the same, so is the content."""
+
+PACKAGE, STARS, BROKEN = "p", "*", "!"
+"""Flags: the file is a package, passes names on by ``import *``, does not parse."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A line, cut at its tabs; the last fields are still JSON."""
+class Record(NamedTuple):
+    """One file. A file that does not parse has ``line: message`` as the module's place.
+
+    Args:
+        looked_at: the modules of the names that were consulted, with blanks between and around them.
+        imported: modules that import statements name; ``needed``: those, those of all definitions referred to, and
+            the packages around them all. Both with blanks between.
+        interface, consulted, facts, references: packed; see `unpacked`.
+    """
 
     path: str
-    digest: str
+    digest: bytes
     module: str
-    flag: str
-    interface: str = ""
-    consulted: str = ""
+    flags: str
+    stamp: Stamp = (0, 0, 0)
+    looked_at: str = ""
     imported: str = ""
-    referred: str = ""
-    facts: str = ""
-    references: str = ""
-    stamp: str = ""
-    """Change time, size and inode of the file when it was read: while they are the same, so is the content."""
+    needed: str = ""
+    interface: bytes = b""
+    consulted: bytes = b""
+    facts: bytes = b""
+    references: bytes = b""
 
-    def to_line(self) -> str:
-        return "\t".join(
-            (
-                self.path,
-                self.digest,
-                self.module,
-                self.flag,
-                self.interface,
-                self.consulted,
-                self.imported,
-                self.referred,
-                self.facts,
-                self.references,
-                self.stamp,
-                ".",
-            )
-        )
+    @property
+    def is_broken(self) -> bool:
+        return BROKEN in self.flags
 
 
-def record_from_line(line: str) -> Record | None:
-    """None for a line that was cut short."""
-    fields = line.split("\t")
-    return Record(*fields[:-1]) if len(fields) == _FIELDS and fields[-1] == "." else None
+def unpacked(part: bytes) -> Any:
+    """An interface, the facts or the references of a record."""
+    return marshal.loads(part)
 
 
-def record_of_facts(facts: FileFacts, digest: str) -> Record:
+def record_of_facts(facts: FileFacts, digest: bytes) -> Record:
     """A record that still lacks its references."""
+    pytest = facts.pytest
     return Record(
         path=facts.path,
         digest=digest,
         module=facts.module,
-        flag="p" if facts.is_package else "",
-        interface=_dump(facts.interface.to_json()),
-        facts=_dump(
-            [
+        flags=(PACKAGE if facts.is_package else "") + (STARS if facts.interface.stars else ""),
+        interface=marshal.dumps(facts.interface.to_list()),
+        facts=marshal.dumps(
+            (
                 facts.definitions,
-                [[*key, *lines] for key, lines in facts.uses.items()],
+                facts.uses,
                 facts.imports,
-                [[*key, *lines] for key, lines in facts.unknown.items()],
-                facts.pytest.to_json(),
-            ]
+                facts.unknown,
+                (pytest.parameters, pytest.fixtures, pytest.used),
+            )
         ),
     )
 
 
 def facts_of_record(record: Record) -> FileFacts:
     """The facts as far as resolving needs them: without the interface."""
-    definitions, uses, imports, unknown, pytest = json.loads(record.facts)
+    definitions, uses, imports, unknown, pytest = unpacked(record.facts)
     return FileFacts(
         path=record.path,
         module=record.module,
-        is_package=record.flag == "p",
+        is_package=PACKAGE in record.flags,
         definitions=definitions,
         interface=Interface(),
-        uses={(use[0], use[1], use[2]): use[3:] for use in uses},
+        uses=uses,
         imports=imports,
-        unknown={(use[0], use[1]): use[2:] for use in unknown},
-        pytest=Pytest(dict(map(tuple, pytest[0])), dict(map(tuple, pytest[1])), pytest[2]),
+        unknown=unknown,
+        pytest=Pytest(*pytest),
     )
 
 
-def with_references(record: Record, resolved: Resolved) -> Record:
+def with_references(record: Record, resolved: Resolved, resolver: Resolver) -> Record:
     """The record, completed by what resolving found."""
-    targets = list(dict.fromkeys(target for _, _, target in resolved.edges))
-    index = {target: at for at, target in enumerate(targets)}
+    index: dict[str, int] = {}
+    for _, _, target in resolved.edges:
+        index.setdefault(target, len(index))
     imported = {target[:-1] for _, kind, target in resolved.edges if kind == IMPORT and target[-1] == ":"}
-    referred = {target.partition(":")[0] for target in targets}
-    reasons = list(dict.fromkeys(why for _, _, why in resolved.unresolved))
-    return replace(
-        record,
-        consulted=" ".join(sorted(resolved.consulted)),
-        imported=" ".join(sorted(imported)),
-        referred=" ".join(sorted(referred)),
-        references=_dump(
-            [
-                targets,
-                [[owner, kind, index[target], *lines] for (owner, kind, target), lines in resolved.edges.items()],
-                [[*key, note] for key, note in resolved.notes.items()],
-                reasons,
-                [[o, text, reasons.index(why), *lines] for (o, text, why), lines in resolved.unresolved.items()],
-                sorted(resolved.outside),
-            ]
+    referred = {target.partition(":")[0] for target in index}
+    edges = [(owner, kind, index[target], lines) for (owner, kind, target), lines in resolved.edges.items()]
+    looked_at = {key.partition(":")[0] for key in resolved.consulted}
+    return record._replace(
+        looked_at=f" {' '.join(looked_at)} ",
+        imported=" ".join(imported),
+        needed=" ".join(resolver.with_packages({record.module, *referred})),
+        consulted=" ".join(resolved.consulted).join("  ").encode("utf-8", "surrogatepass"),
+        references=marshal.dumps(
+            (list(index), edges, resolved.notes, resolved.unresolved, sorted(resolved.outside)),
         ),
     )
-
-
-def _dump(value: Any) -> str:
-    return _ENCODER.encode(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,32 +46,32 @@ class Resolved:
 
 
 class Interfaces(Mapping[str, list[Any]]):
-    """Interfaces by module, decoded only when they are looked at."""
+    """Interfaces by module, unpacked only when they are looked at."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._texts = texts
+    def __init__(self, packed: Mapping[str, bytes]) -> None:
+        self._packed = packed
         self._decoded: dict[str, list[Any]] = {}
 
     def __getitem__(self, module: str) -> list[Any]:
         if module not in self._decoded:
-            self._decoded[module] = json.loads(self._texts[module])
+            self._decoded[module] = marshal.loads(self._packed[module])
         return self._decoded[module]
 
     def __contains__(self, module: object) -> bool:
-        return module in self._texts
+        return module in self._packed
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._texts)
+        return iter(self._packed)
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._packed)
 
 
 class Resolver:
     """Looks names up in the interfaces of all modules; one serves many files.
 
     Args:
-        interfaces: module name to ``Interface.to_json()``.
+        interfaces: module name to ``Interface.to_list()``.
     """
 
     def __init__(self, interfaces: Mapping[str, list[Any]]) -> None:
@@ -112,6 +112,16 @@ class Resolver:
 
     def is_inside(self, module: str) -> bool:
         return module in self._interfaces or module in self._packages
+
+    def with_packages(self, modules: Iterable[str]) -> set[str]:
+        """Those of the modules, and of the packages around them, that are files of the tree."""
+        found: set[str] = set()
+        for module in modules:
+            while module and module not in found:
+                if module in self._interfaces:
+                    found.add(module)
+                module = module.rpartition(".")[0]
+        return found
 
     def _import(self, result: Resolved, owner: int, line: int, module: str, name: str, note: str) -> None:
         result.consulted.add(f"{module}:{name}")

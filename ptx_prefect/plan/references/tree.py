@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ from ptx_prefect.plan.references.model import (
     Unparsable,
     Unresolved,
 )
-from ptx_prefect.plan.references.records import Record
+from ptx_prefect.plan.references.records import Record, unpacked
 
 _EDGE_KINDS: dict[str, EdgeKind] = {"c": "call", "n": "name", "b": "base", "d": "decorator", "i": "import"}
 _DEFINITION_KINDS: dict[str, DefinitionKind] = {
@@ -37,14 +36,14 @@ class References:
 
     def __init__(self, root: Path, records: Mapping[str, Record], *, read_again: Iterable[str] = ()) -> None:
         self.root = root
-        self._records = {path: record for path, record in sorted(records.items()) if record.flag != "!"}
+        self._records = {path: record for path, record in sorted(records.items()) if not record.is_broken}
         self.files = tuple(self._records)
         self.read_again = tuple(sorted(read_again))
         """Files whose content was not in the cache."""
         self.unparsable = tuple(
             Unparsable(path, int(record.module.partition(":")[0]), record.module.partition(":")[2].strip())
             for path, record in sorted(records.items())
-            if record.flag == "!"
+            if record.is_broken
         )
         self.module_of = {path: record.module for path, record in self._records.items()}
         self._links: dict[str, dict[str, Link]] = {}
@@ -65,7 +64,7 @@ class References:
     @cached_property
     def outside(self) -> tuple[str, ...]:
         """Modules that are imported from outside the tree."""
-        return tuple(sorted({name for path in self.files for name in json.loads(self._records[path].references)[5]}))
+        return tuple(sorted({name for path in self.files for name in unpacked(self._records[path].references)[4]}))
 
     @cached_property
     def imports(self) -> dict[str, frozenset[str]]:
@@ -76,19 +75,7 @@ class References:
     def dependencies(self) -> dict[str, frozenset[str]]:
         """For each file, the files it needs: those imported, with their packages, and those of all definitions
         that it refers to."""
-        needed: dict[str, frozenset[str]] = {}  # the files of a module and of the packages around it
-
-        def files_of(module: str) -> frozenset[str]:
-            if module not in needed:
-                own = frozenset((self.path_of[module],)) if module in self.path_of else frozenset[str]()
-                above = module.rpartition(".")[0]
-                needed[module] = own | files_of(above) if above else own
-            return needed[module]
-
-        return {
-            path: frozenset().union(files_of(record.module), *map(files_of, record.referred.split())) - {path}
-            for path, record in self._records.items()
-        }
+        return {path: self._paths(record.needed, path) for path, record in self._records.items()}
 
     def files_reachable_from(self, changed: Iterable[str]) -> frozenset[str]:
         """The changed files and every file that depends on them, directly or not."""
@@ -108,7 +95,7 @@ class References:
         record = self._records[path]
         return tuple(
             Definition(path, record.module, qualname, _DEFINITION_KINDS[kind], first, line, end)
-            for qualname, kind, first, line, end in json.loads(record.facts)[0]
+            for qualname, kind, first, line, end in unpacked(record.facts)[0]
         )
 
     def edges_of(self, path: str) -> tuple[Edge, ...]:
@@ -117,10 +104,9 @@ class References:
     def unresolved_of(self, path: str) -> tuple[Unresolved, ...]:
         record = self._records[path]
         owners = self._owners(record)
-        _, _, _, reasons, unresolved, _ = json.loads(record.references)
         return tuple(
-            Unresolved(path, line, owners[owner], text, reasons[why])
-            for owner, text, why, *lines in unresolved
+            Unresolved(path, line, owners[owner], text, why)
+            for (owner, text, why), lines in unpacked(record.references)[3].items()
             for line in lines
         )
 
@@ -146,38 +132,37 @@ class References:
     def test_hints_of(self, path: str) -> TestHints:
         record = self._records[path]
         owners = self._owners(record)
-        parameters, fixtures, used = json.loads(record.facts)[4]
+        parameters, fixtures, used = unpacked(record.facts)[4]
         return TestHints(
-            tuple((owners[owner], tuple(names)) for owner, names in parameters),
-            tuple((owners[owner], name, by_itself) for owner, (name, by_itself) in fixtures),
+            tuple((owners[owner], tuple(names)) for owner, names in parameters.items()),
+            tuple((owners[owner], name, by_itself) for owner, (name, by_itself) in fixtures.items()),
             tuple(used),
         )
 
     def made_by_call(self, path: str) -> frozenset[str]:
         """Constants whose value comes out of a call, which runs when the module is imported."""
-        return frozenset(one[0] for one in json.loads(self._records[path].facts)[0] if one[1] == MADE)
+        return frozenset(one[0] for one in unpacked(self._records[path].facts)[0] if one[1] == MADE)
 
     def interface_of(self, path: str) -> list[object]:
         """Names, classes with bases and members, functions, star imports and ``__all__``; see `facts.Interface`."""
-        return cast(list[object], json.loads(self._records[path].interface))
+        return cast(list[object], unpacked(self._records[path].interface))
 
     def _edges(self, record: Record) -> Iterator[Edge]:
         owners = self._owners(record)
-        targets, edges, notes, *_ = json.loads(record.references)
-        note_of = {(owner, key, line): note for owner, key, line, note in notes}
+        targets, edges, notes, *_ = unpacked(record.references)
         parts = []
         for target in targets:
             module, _, qualname = target.partition(":")
             parts.append((target, f"{module}.{qualname}" if qualname else module, module, qualname))
-        for owner, kind, index, *lines in edges:
+        for owner, kind, index, lines in edges:
             key, name, module, qualname = parts[index]
             path = self.path_of.get(module, "")
             for line in lines:
-                note = note_of.get((owner, key, str(line)), "") if notes and kind == "i" else ""
+                note = notes.get((owner, key, str(line)), "") if notes and kind == "i" else ""
                 yield Edge(record.path, line, _EDGE_KINDS[kind], owners[owner], name, module, qualname, path, note)
 
     def _owners(self, record: Record) -> list[str]:
-        return [one[0] for one in json.loads(record.facts)[0]]
+        return [one[0] for one in unpacked(record.facts)[0]]
 
     def _paths(self, modules: str, own: str) -> frozenset[str]:
-        return frozenset(self.path_of[name] for name in modules.split() if name in self.path_of) - {own}
+        return frozenset(filter(None, map(self.path_of.get, modules.split()))) - {own}

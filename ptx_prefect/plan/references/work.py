@@ -8,12 +8,11 @@ import os
 import re
 import tokenize
 from collections.abc import Iterable
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 from ptx_prefect.plan.references.facts import FileFacts
-from ptx_prefect.plan.references.records import Record, record_of_facts, with_references
+from ptx_prefect.plan.references.records import BROKEN, Record, Stamp, record_of_facts, with_references
 from ptx_prefect.plan.references.resolve import Resolved, Resolver
 from ptx_prefect.plan.references.scan import scan_file
 
@@ -25,8 +24,8 @@ except ImportError:  # the check is then made by ast alone, about six times slow
 _CODING = re.compile(rb"coding[:=]")
 
 
-def digest_of(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+def digest_of(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def scan_share(root: Path, files: Iterable[tuple[str, str, bool]]) -> list[tuple[Record, FileFacts | None]]:
@@ -42,16 +41,16 @@ def scan_share(root: Path, files: Iterable[tuple[str, str, bool]]) -> list[tuple
                 stamp = stamp_of(os.fstat(file.fileno()))
                 content = file.read()
         except OSError as error:
-            found.append((Record(path, "", f"1: cannot be read: {error.strerror}", "!"), None))
+            found.append((Record(path, b"", f"1: cannot be read: {error.strerror}", BROKEN), None))
             continue
         record, facts = _scan_one(content, path, module, is_package)
-        found.append((replace(record, stamp=stamp), facts))
+        found.append((record._replace(stamp=stamp), facts))
     return found
 
 
-def stamp_of(status: os.stat_result) -> str:
+def stamp_of(status: os.stat_result) -> Stamp:
     """Changes whenever the content does, except within the clock's granularity."""
-    return f"{status.st_ctime_ns} {status.st_size} {status.st_ino}"
+    return status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _scan_one(content: bytes, path: str, module: str, is_package: bool) -> tuple[Record, FileFacts | None]:
@@ -59,13 +58,13 @@ def _scan_one(content: bytes, path: str, module: str, is_package: bool) -> tuple
     try:
         source = decode(content)
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        return Record(path, digest, f"1: {_one_line(error)}", "!"), None
+        return Record(path, digest, f"1: {_one_line(error)}", BROKEN), None
     if message := syntax_error(source):
-        return Record(path, digest, message, "!"), None
+        return Record(path, digest, message, BROKEN), None
     try:
         facts = scan_file(source, path=path, module=module, is_package=is_package)
     except (LookupError, ValueError, RecursionError) as error:  # one odd file must not end the reading of thousands
-        return Record(path, digest, f"1: valid, but not understood here: {error!r}".replace("\t", " "), "!"), None
+        return Record(path, digest, f"1: valid, but not understood here: {error!r}", BROKEN), None
     return record_of_facts(facts, digest), facts
 
 
@@ -103,10 +102,10 @@ def resolve_share(resolver: Resolver, share: Iterable[tuple[Record, FileFacts | 
 
 def _resolve_one(resolver: Resolver, record: Record, facts: FileFacts) -> Record:
     try:
-        return with_references(record, resolver.resolve_file(facts))
+        return with_references(record, resolver.resolve_file(facts), resolver)
     except (LookupError, ValueError, RecursionError) as error:  # as in `_scan_one`
         odd = Resolved(unresolved={(0, facts.module, f"not understood here: {error!r}"): [1]})
-        return with_references(record, odd)
+        return with_references(record, odd, resolver)
 
 
 def _one_line(error: BaseException) -> str:

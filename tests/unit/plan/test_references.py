@@ -275,7 +275,7 @@ def test_cache_follows_the_tree(tree: Tree, tmp_path: Path, change: str) -> None
     elif change == "broken":
         (root / "pkg/tools.py").write_text("def (")
     else:
-        cache = next((tmp_path / "state").rglob("*.tsv"))
+        cache = next((tmp_path / "state").rglob("*.records"))
         cache.write_text(cache.read_text()[:300])
     again = read_references(root, state_dir=tmp_path / "state")
 
@@ -341,7 +341,7 @@ def test_a_module_may_import_itself(tree: Tree) -> None:
 def test_the_cache_grows_by_what_changed_and_is_written_anew_when_outgrown(tree: Tree, tmp_path: Path) -> None:
     root = tree({f"m{n}.py": f"def f{n}(): pass\n" for n in range(40)})
     read_references(root, state_dir=tmp_path / "state")
-    cache = next((tmp_path / "state").rglob("*.tsv"))
+    cache = next((tmp_path / "state").rglob("*.records"))
     sizes = [cache.stat().st_size]
     for step in range(60):
         (root / "m3.py").write_text(f"def f3(): return {step}\n")
