@@ -36,7 +36,7 @@ _COMPOUND = frozenset(
 _KEYWORD = re.compile(
     r"(?:def|class|async|import|from|if|elif|else|try|except|finally|for|while|with|match|case|global|nonlocal)\b|@"
 )
-_DOT_APART = re.compile(r"\.[\s\\]|\s\.")
+_CALLED = re.compile(r"\(\)(?!:)")
 _SKIPPED = frozenset(keyword.kwlist) | {"__super__"}
 _PREFIXES = re.compile(r"(?i:[rbuft]|br|rb|fr|rf|tr|rt)")
 _TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
@@ -59,7 +59,7 @@ class _Scanner:
         self.scopes = Scopes(facts)
         self.pending: list[tuple[int, list[str], str]] = []
         self.checking: list[int] = []
-        self.raw_uses: dict[tuple[Scope, int, str], dict[str, list[int]]] = {}
+        self.raw_uses: dict[tuple[Scope, int, str], dict[tuple[str, str], list[int]]] = {}
         self.is_test = bool(_TESTS.search(facts.path)) or "fixture" in source
 
     def run(self) -> None:
@@ -83,7 +83,7 @@ class _Scanner:
             if not text:
                 return
         match = _KEYWORD.match(text)
-        if _DOT_APART.search(text) and not (match and match.group() in ("import", "from")):
+        if (". " in text or " ." in text or ".\n" in text or ".\\" in text) and text[:4] not in ("from", "impo"):
             text = with_joined_dots(text)
         if match is None:
             self._simple(text, first, last)
@@ -218,7 +218,8 @@ class _Scanner:
     def _simple(self, text: str, first: int, last: int) -> None:
         owner = self.scopes.owner
         if "=" in text:
-            self._walrus(text, first)
+            if ":=" in text:
+                self._walrus(text, first)
             bracket = text.find("(")
             if bracket <= 0 or bracket > text.find("="):  # else it is a call with named arguments
                 owner = self._assignment(text, first, last, owner)
@@ -258,87 +259,83 @@ class _Scanner:
             text = _SUPER.sub(lambda m: "__super__" + "\n" * m.group().count("\n"), text)
         if "type(" in text:
             text = _TYPE_OF.sub(r"\1.__class__", text)
-        own = line_locals(text) if "for" in text or "lambda" in text else ()
-        plain = self._table(scope, owner, kind)
-        called = self._table(scope, owner, CALL) if kind == PLAIN else plain
+        own = line_locals(text) if "for" in text or "lambda" in text else None
+        key = (scope, owner, kind)
+        table = self.raw_uses.get(key)
+        if table is None:
+            table = self.raw_uses[key] = {}
         for part in text.split("\n") if "\n" in text else (text,):
-            for chain, follows in chains_of(part):
+            for found in chains_of(part):
+                if own and found[0].split(".", 1)[0] in own:
+                    if "." in found[0]:
+                        self._unknown(owner, found[0], [line])
+                    continue
+                lines = table.get(found)
+                if lines is None:
+                    table[found] = [line]
+                elif lines[-1] != line:
+                    lines.append(line)
+            line += 1
+
+    def _unknown(self, owner: int, chain: str, lines: list[int]) -> None:
+        known = self.facts.unknown.setdefault((owner, chain), lines)
+        if known is not lines:
+            known += [line for line in lines if line not in known]
+
+    def _resolve_locally(self) -> None:
+        """Turns names as written into chains that start at the module; what stays local is dropped."""
+        self.scopes.finish()
+        for (scope, owner, kind), table in self.raw_uses.items():
+            for (chain, follows), lines in table.items():
                 if chain in _SKIPPED:
                     continue
                 char = chain[0]
                 if char == "." or char.isdigit():
                     if char == "." and (chain := chain.strip(".")) and not chain[0].isdigit():
-                        self._unknown(owner, "?." + chain, line)
+                        self._unknown(owner, "?." + chain, lines)
                     continue
-                table = plain
-                if follows:
-                    if follows == "(":
-                        table = called
-                    elif _PREFIXES.fullmatch(chain) if follows == STRING else "." not in chain:
-                        continue
-                if own and chain.split(".", 1)[0] in own:
-                    if "." in chain:
-                        self._unknown(owner, chain, line)
+                use = kind
+                if follows == "(":
+                    use = CALL if kind == PLAIN else kind
+                elif follows and (_PREFIXES.fullmatch(chain) if follows == STRING else "." not in chain):
                     continue
-                lines = table.get(chain)
-                if lines is None:
-                    table[chain] = [line]
-                elif lines[-1] != line:
-                    lines.append(line)
-            line += 1
+                self._use(scope, owner, use, chain, lines)
 
-    def _table(self, scope: Scope, owner: int, kind: str) -> dict[str, list[int]]:
-        key = (scope, owner, kind)
-        table = self.raw_uses.get(key)
-        if table is None:
-            table = self.raw_uses[key] = {}
-        return table
-
-    def _unknown(self, owner: int, chain: str, line: int) -> None:
-        lines = self.facts.unknown.setdefault((owner, chain), [])
-        if not lines or lines[-1] != line:
-            lines.append(line)
-
-    def _resolve_locally(self) -> None:
-        """Turns names as written into chains that start at the module; what stays local is dropped."""
-        scopes, uses = self.scopes, self.facts.uses
-        scopes.finish()
-        for (scope, owner, kind), table in self.raw_uses.items():
-            for chain, lines in table.items():
-                head, dot, rest = chain.partition(".")
-                found = scopes.globalize(scope, head)
-                if not found:
-                    if found is None and dot:
-                        self.facts.unknown.setdefault((owner, chain), []).extend(lines)
-                    continue
-                if found == head:
-                    joined = chain
-                else:
-                    if "(" in found:
-                        found = _made_elsewhere(found, called=head[-1] == ")")
-                    joined = join(found, rest) or ""
-                    if not joined or joined[-1] == ")" or joined.endswith("):"):
-                        continue
-                key = (owner, kind, joined)
-                known = uses.get(key)
-                if known is None:
-                    uses[key] = lines
-                else:
-                    known += lines
+    def _use(self, scope: Scope, owner: int, kind: str, chain: str, lines: list[int]) -> None:
+        head, dot, rest = chain.partition(".")
+        memo = scope.memo
+        found = memo[head] if head in memo else self.scopes.globalize(scope, head)
+        if not found:
+            if found is None and dot:
+                self._unknown(owner, chain, lines)
+            return
+        if found == head:
+            joined = chain
+        else:
+            if "(" in found:
+                found = _made_elsewhere(found, called=head[-1] == ")")
+            joined = join(found, rest) or ""
+            if not joined or joined[-1] == ")" or joined.endswith("):"):
+                return
+        known = self.facts.uses.setdefault((owner, kind, joined), lines)
+        if known is not lines:
+            known += lines
 
 
 def _made_elsewhere(chain: str, *, called: bool) -> str:
     """A local name's value, with its calls marked as made where the name was bound and not where it is used."""
     last = len(chain) - 2 if called and chain.endswith("()") else len(chain)
-    return re.sub(r"\(\)(?!:)", "(!)", chain[:last]) + chain[last:]
+    return _CALLED.sub("(!)", chain[:last]) + chain[last:]
 
 
 def _value_of(right: str) -> str | None:
     """The chain of a right-hand side that is one: an alias, or the one call that it consists of."""
+    if right[-1:] == ")":
+        match = _WHOLE_CALL.fullmatch(right)
+        return f"{match.group(1)}()" if match and match.group(1) not in _SKIPPED else None
     if _FULL_CHAIN.fullmatch(right):
         return right if right not in _SKIPPED else None
-    match = _WHOLE_CALL.fullmatch(right)
-    return f"{match.group(1)}()" if match and match.group(1) not in _SKIPPED else None
+    return None
 
 
 def _instance_of(annotation: str) -> str | None:

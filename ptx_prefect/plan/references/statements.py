@@ -43,8 +43,9 @@ def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
         if BREAK in line:
             number += line.count(BREAK)
         if depth or "(" in line or "[" in line or "{" in line:
-            depth += line.count("(") - line.count(")") + line.count("[") - line.count("]")
-            depth += line.count("{") - line.count("}")
+            depth += line.count("(") - line.count(")")
+            if depth or "[" in line or "{" in line:
+                depth += line.count("[") - line.count("]") + line.count("{") - line.count("}")
             if depth > 0:
                 continue
         if line.endswith("\\"):
@@ -99,6 +100,9 @@ def arguments_of(header: str) -> tuple[list[tuple[str, str, int]], str, int]:
     start = header.find("(")
     if start < 0:
         return [], header, 0
+    end = header.find(")", start)
+    if header.find("(", start + 1) < 0 and "[" not in header[:end] and "{" not in header[:end] and end > 0:
+        return _plain_arguments(header, start + 1, end), header[end + 1 :], header.count("\n", 0, end)
     depth, begin, parts = 0, start + 1, []
     for match in _BRACKET_OR_COMMA.finditer(header, start):
         char, at = match.group(), match.start()
@@ -116,6 +120,15 @@ def arguments_of(header: str) -> tuple[list[tuple[str, str, int]], str, int]:
     return _arguments(header, parts), "", 0
 
 
+def _plain_arguments(header: str, begin: int, end: int) -> list[tuple[str, str, int]]:
+    """As `_arguments`, where no bracket stands inside."""
+    parts = []
+    for part in header[begin:end].split(","):
+        parts.append((begin, begin + len(part)))
+        begin += len(part) + 1
+    return _arguments(header, parts)
+
+
 def _arguments(header: str, parts: list[tuple[int, int]]) -> list[tuple[str, str, int]]:
     found = []
     for begin, end in parts:
@@ -131,11 +144,11 @@ def _arguments(header: str, parts: list[tuple[int, int]]) -> list[tuple[str, str
 
 def targets_of(text: str) -> tuple[list[str], str, str]:
     """Assignment targets, the annotation of the first, and the right-hand side; no targets when it is none."""
+    if (simple := _SIMPLE_TARGET.match(text)) and "=" not in (right := text[simple.end() :]):
+        return [simple.group(1)], "", right.strip()
     left = text[: text.find("=") if "=" in text else 0]
     if not left or left.count("(") != left.count(")") or left.count("[") != left.count("]"):
         return [], "", text
-    if (simple := _SIMPLE_TARGET.match(text)) and (right := text[simple.end() :]).find("=") < 0:
-        return [simple.group(1)], "", right.strip()
     targets: list[str] = []
     annotation, position = "", 0
     while match := _TARGET.match(text, position):

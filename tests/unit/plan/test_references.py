@@ -276,7 +276,7 @@ def test_cache_follows_the_tree(tree: Tree, tmp_path: Path, change: str) -> None
         (root / "pkg/tools.py").write_text("def (")
     else:
         cache = next((tmp_path / "state").rglob("*.records"))
-        cache.write_text(cache.read_text()[:300])
+        cache.write_bytes(cache.read_bytes()[:300])
     again = read_references(root, state_dir=tmp_path / "state")
 
     assert (again.edges, again.unresolved) == (read_references(root).edges, read_references(root).unresolved)
@@ -338,21 +338,41 @@ def test_a_module_may_import_itself(tree: Tree) -> None:
     assert references.dependencies["p/a.py"] == {"p/__init__.py"}
 
 
-def test_the_cache_grows_by_what_changed_and_is_written_anew_when_outgrown(tree: Tree, tmp_path: Path) -> None:
-    root = tree({f"m{n}.py": f"def f{n}(): pass\n" for n in range(40)})
+def test_only_what_changed_is_written_until_it_is_much(tree: Tree, tmp_path: Path) -> None:
+    root = tree({f"m{n:02}.py": f"def f{n}(): pass\n" for n in range(40)})
     read_references(root, state_dir=tmp_path / "state")
     cache = next((tmp_path / "state").rglob("*.records"))
-    sizes = [cache.stat().st_size]
-    for step in range(60):
-        (root / "m3.py").write_text(f"def f3(): return {step}\n")
+    whole = cache.read_bytes()
+    for step in range(5):
+        (root / f"m{step % 2:02}.py").write_text(f"def f{step}(): return {step}\n")
         again = read_references(root, state_dir=tmp_path / "state", jobs=1)
-        sizes.append(cache.stat().st_size)
 
-        assert again.read_again == ("m3.py",)
+        assert again.read_again == (f"m{step % 2:02}.py",)
 
-    assert sizes[1] > sizes[0]
-    assert max(sizes) < 3 * sizes[0]
+    assert cache.read_bytes() == whole and cache.with_suffix(".added").stat().st_size < len(whole) / 5
+    assert again.edges == read_references(root).edges
+
+    for n in range(20):
+        (root / f"m{n:02}.py").write_text("x = 1\n")
+    read_references(root, state_dir=tmp_path / "state", jobs=1)
+
+    assert cache.read_bytes() != whole
     assert read_references(root, state_dir=tmp_path / "state").read_again == ()
+
+
+def test_additions_to_another_state_of_the_cache_are_not_taken(tree: Tree, tmp_path: Path) -> None:
+    root, state = tree({f"m{n}.py": f"def f{n}(): pass\n" for n in range(9)}), tmp_path / "state"
+    read_references(root, state_dir=state)
+    (root / "m0.py").write_text("def g(): pass\n")
+    read_references(root, state_dir=state)
+    added = next(state.rglob("*.added")).read_bytes()
+    (root / "m0.py").write_text("def h(): pass\n")
+    next(state.rglob("*.records")).unlink()
+    read_references(root, state_dir=state)
+    next(state.rglob("*.added")).write_bytes(added)
+
+    assert read_references(root, state_dir=state).edges == read_references(root).edges
+    assert "h" in {one.qualname for one in read_references(root, state_dir=state).definitions}
 
 
 @pytest.mark.parametrize("code", ["x = 1;\n", "x = 1 + \\\n\ny = 2\n", "\\\n\nx = 1\n", "", "# only\n", "\x0cx = 1\n"])
