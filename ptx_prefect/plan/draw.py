@@ -9,6 +9,7 @@ from ptx_prefect.run.simulate import simulate
 
 _MAX_DRAWN = 200
 _BOX_W, _BOX_H, _GAP_X, _GAP_Y = 150, 26, 46, 12
+_CHARACTER_W = 6.5
 _COLOURS = (
     "#4c78a8",
     "#f58518",
@@ -62,6 +63,8 @@ def plan_svg(plan: Plan) -> str:
         f"{plan.task_id}: predicted {plan.predicted_makespan_s:.1f} s on {plan.workers} workers,"
         f" bound {plan.bound_s:.1f} s, sequential {plan.sequential_s:.1f} s"
     )
+    if len(plan.sections) > _MAX_DRAWN:
+        title += f"; the first {_MAX_DRAWN} of {len(plan.sections)} sections"
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_w} {total_h}" width="{total_w}"'
@@ -112,7 +115,7 @@ def _timeline(plan: Plan, drawn: set[str], *, top: int, width: int) -> tuple[lis
         if name not in drawn:
             continue
         x, y, w = 80 + start * scale, top + worker * 22, max(1.0, (end - start) * scale - 1)
-        label = escape(_short(name)) if w > 60 else ""
+        label = escape(_short(name, int(w / _CHARACTER_W))) if w > 60 else ""
         lines.append(
             f'<rect x="{x:.1f}" y="{y}" width="{w:.1f}" height="18" fill="{_COLOURS[index % len(_COLOURS)]}">'
             f"<title>{escape(name)}: {end - start:.1f} s</title></rect>"
@@ -123,8 +126,8 @@ def _timeline(plan: Plan, drawn: set[str], *, top: int, width: int) -> tuple[lis
     return lines, plan.workers * 22
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 22 else name[:21] + "…"
+def _short(name: str, most: int = 22) -> str:
+    return name if len(name) <= min(most, 22) else name[: min(most, 22) - 1] + "…"
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,11 @@ from pathlib import Path
 from ptx_prefect.plan.durations import Learned
 
 
+def bytes_of(files: Iterable[str], *, root: Path) -> int:
+    """The size of some files together; never nothing."""
+    return sum(_size(root / path) for path in files)
+
+
 def shares_of(files: Iterable[str], *, root: Path, kind: str) -> dict[str, float]:
     """Identity of each file to its part of the section's time; the parts add up to 1."""
     sizes = {path: _size(root / path) for path in files}

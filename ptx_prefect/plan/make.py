@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from ptx_prefect.plan.claims import settle_claims
 from ptx_prefect.plan.derive import config_for, drafts_of, prefixed, tree_root
 from ptx_prefect.plan.draft import SectionDraft
 from ptx_prefect.plan.durations import Durations, Learned
-from ptx_prefect.plan.file_times import seconds_of_files, shares_of
+from ptx_prefect.plan.file_times import bytes_of, seconds_of_files, shares_of
 from ptx_prefect.plan.graph import shape_of, topological_order
 from ptx_prefect.plan.plan import Edge, Plan, Section
 from ptx_prefect.run.models import with_model
@@ -64,7 +65,8 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
     )
     sections = _with_edges(sections, settled.edges)
     edges = (*edges, *settled.edges)
-    notes += settled.notes
+    if spec.main_task.level is None:  # a decomposition has told already which orders it gave up
+        notes += settled.notes
     made = finish_plan(spec, sections, edges, settings, level=spec.main_task.level or "components", notes=notes)
     return replace(made, forecast_conflicts=settled.conflicts)
 
@@ -180,28 +182,25 @@ def _from_tree(
     seconds = seconds_of_files(learned, root=root, kind=kind)
     parallelism = pool_size(spec, settings, level=str(spec.main_task.level), widest=settings.parallelism.max_workers)
     drafts = drafts_of(spec, state_dir=state_dir, notes=notes, seconds=seconds, parallelism=parallelism)
-    sections = tuple(
-        replace(
-            _section(
-                Component(
-                    name=draft.name,
-                    description=f"{spec.main_task.description}: {', '.join(draft.files[:20])}",
-                    depends_on=tuple(name for name, _ in draft.depends_on),
-                    reads=prefixed(draft.reads, spec),
-                    writes=prefixed(draft.writes, spec),
-                ),
-                (kind, config_for(draft, config)),
-                spec,
-                settings,
-                _with_files(learned, kind, draft, seconds),
-            ),
-            items=len(draft.files),
-            shares=shares_of(draft.files, root=root, kind=kind),
+    sizes = [bytes_of(draft.files, root=root) for draft in drafts]
+    typical = statistics.fmean(sizes)
+    sections = []
+    for draft, size in zip(drafts, sizes, strict=True):
+        component = Component(
+            name=draft.name,
+            description=f"{spec.main_task.description}: {', '.join(draft.files[:20])}",
+            depends_on=tuple(name for name, _ in draft.depends_on),
+            reads=prefixed(draft.reads, spec),
+            writes=prefixed(draft.writes, spec),
         )
-        for draft in drafts
-    )
+        known = _with_files(learned, kind, draft, seconds)
+        section = _section(component, (kind, config_for(draft, config)), spec, settings, known)
+        if section.estimate_from == "default":
+            section = replace(section, estimate_s=DEFAULT_ESTIMATE_S * size / typical, estimate_from="size")
+        shares = shares_of(draft.files, root=root, kind=kind)
+        sections.append(replace(section, items=len(draft.files), shares=shares))
     edges = tuple(Edge(other, draft.name, reason) for draft in drafts for other, reason in draft.depends_on)
-    return sections, edges
+    return tuple(sections), edges
 
 
 def _with_files(

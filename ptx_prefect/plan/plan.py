@@ -12,7 +12,7 @@ class Section:
     """One unit of work as it will be dispatched.
 
     ``worker`` is the kind, ``config`` the rest of the worker object. ``estimate_from`` says where ``estimate_s``
-    comes from: ``"spec"``, ``"history"``, ``"counts"`` or ``"default"``. ``timeout_s`` is its deadline.
+    comes from: ``"spec"``, ``"history"``, ``"counts"``, ``"size"`` or ``"default"``. ``timeout_s`` is its deadline.
     ``identity`` is what stays the same between runs while content changes: durations are remembered by it.
     ``content`` is the digest of its inputs, where planning has read them anyway. Silent for ``heartbeat_s`` seconds
     it counts as stuck (None: never). ``given`` are inputs beside the values of its prerequisites. ``shares`` are

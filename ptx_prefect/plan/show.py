@@ -61,7 +61,7 @@ def plan_text(plan: Plan) -> str:
         lines.append(f"  … {more} more conflicts; --json shows all")
     prices = ", ".join(f"{workers}: {_s(seconds)}" for workers, seconds in makespans_of(plan).items())
     lines.append(f"makespan by workers  {prices}")
-    unknown = sum(section.estimate_from == "default" for section in plan.sections)
+    unknown = sum(section.estimate_from in ("default", "size") for section in plan.sections)
     if unknown:
         which = "all" if unknown == len(plan.sections) else str(unknown)
         lines.append(

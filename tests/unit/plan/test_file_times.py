@@ -55,7 +55,7 @@ def test_small_files_are_batched_once_their_times_are_known(tmp_path: Path) -> N
     Durations(state).record(SECTIONS_SCOPE, took)
     narrow, wide = plan_of(root, state, parallelism_hint=2), plan_of(root, state, parallelism_hint=8)
 
-    assert len(first.sections) == 40 and {one.estimate_from for one in first.sections} == {"default"}
+    assert len(first.sections) == 40 and {one.estimate_from for one in first.sections} == {"size"}
     assert len(narrow.sections) < len(wide.sections) < 40
     assert {one.estimate_from for one in wide.sections} == {"history"}
     assert sum(one.items for one in wide.sections) == 40
