@@ -80,7 +80,8 @@ def _needs(files: Sequence[str], references: References | None) -> dict[str, tup
     if references is None:
         return dict.fromkeys(files, ())
     wanted = set(files)
-    return {path: tuple(sorted(references.dependencies.get(path, frozenset()) & wanted)) for path in files}
+    known = references.module_of
+    return {path: tuple(sorted(references.links_of(path).keys() & wanted)) if path in known else () for path in files}
 
 
 def _without_circles(

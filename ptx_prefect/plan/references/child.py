@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-from ptx_prefect.plan.references.resolve import Interfaces, Resolver
+from ptx_prefect.plan.references.interfaces import Interfaces
+from ptx_prefect.plan.references.resolve import Resolver
 from ptx_prefect.plan.references.work import resolve_share, scan_share
 
 

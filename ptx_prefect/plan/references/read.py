@@ -12,8 +12,9 @@ from typing import Any
 from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.references.child import heard, say
 from ptx_prefect.plan.references.facts import FileFacts
+from ptx_prefect.plan.references.interfaces import Interfaces
 from ptx_prefect.plan.references.records import STARS, Record, Stamp, facts_of_record, unpacked
-from ptx_prefect.plan.references.resolve import Interfaces, Resolver
+from ptx_prefect.plan.references.resolve import Resolver
 from ptx_prefect.plan.references.store import cache_file_of, load_records, save_records
 from ptx_prefect.plan.references.tree import References
 from ptx_prefect.plan.references.work import digest_of, resolve_share, scan_share, stamp_of

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import marshal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -43,28 +42,6 @@ class Resolved:
     unresolved: dict[tuple[int, str, str], list[int]] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
     consulted: set[str] = field(default_factory=set)
-
-
-class Interfaces(Mapping[str, list[Any]]):
-    """Interfaces by module, unpacked only when they are looked at."""
-
-    def __init__(self, packed: Mapping[str, bytes]) -> None:
-        self._packed = packed
-        self._decoded: dict[str, list[Any]] = {}
-
-    def __getitem__(self, module: str) -> list[Any]:
-        if module not in self._decoded:
-            self._decoded[module] = marshal.loads(self._packed[module])
-        return self._decoded[module]
-
-    def __contains__(self, module: object) -> bool:
-        return module in self._packed
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._packed)
-
-    def __len__(self) -> int:
-        return len(self._packed)
 
 
 class Resolver:
@@ -404,6 +381,3 @@ def _add(edges: dict[tuple[int, str, str], list[int]], key: tuple[int, str, str]
         edges[key] = list(lines)
     else:
         known.extend(line for line in lines if line not in known)
-
-
-KIND_NAMES = {CALL: "call", NAME: "name", "b": "base", "d": "decorator", IMPORT: "import"}

@@ -36,6 +36,9 @@ _COMPOUND = frozenset(
 _KEYWORD = re.compile(
     r"(?:def|class|async|import|from|if|elif|else|try|except|finally|for|while|with|match|case|global|nonlocal)\b|@"
 )
+_TYPE_ALIAS = re.compile(r"type\s+([^\W\d]\w*)\s*(?:\[[^=]*?\])?\s*=(?!=)")
+_TYPE_PARAMETERS = re.compile(r"[\w\s]+\[([^()]*?)\]\s*\(")
+_TYPE_PARAMETER = re.compile(r"(?:^|,)\s*\*{0,2}\s*([^\W\d]\w*)")
 _CALLED = re.compile(r"\(\)(?!:)")
 _SKIPPED = frozenset(keyword.kwlist) | {"__super__"}
 _PREFIXES = re.compile(r"(?i:[rbuft]|br|rb|fr|rf|tr|rt)")
@@ -149,16 +152,20 @@ class _Scanner:
         start = pending[0][0] if pending else line
         scope = self.scopes.enter(name, CLASS if is_class else FUNCTION, start=start, line=line, indent=indent)
         owner = scope.owner
+        seen_from = outer
+        if generic := _TYPE_PARAMETERS.match(header):
+            scope.bound |= dict.fromkeys(_TYPE_PARAMETER.findall(generic.group(1)))
+            seen_from = scope
         decorators = []
         for at, chains, decorator in pending:
             decorators += chains
             self._uses(decorator, at, DECORATOR, owner, outer)
         arguments, after, down = arguments_of(header)
         if is_class:
-            self._bases(arguments, owner, outer, line, scope)
+            self._bases(arguments, owner, seen_from, line, scope)
         else:
-            self._parameters(arguments, line, scope, outer, decorators)
-            self._uses(after, line + down, PLAIN, owner, outer)
+            self._parameters(arguments, line, scope, outer, decorators, seen_from)
+            self._uses(after, line + down, PLAIN, owner, seen_from)
         self._note_pytest(name, owner, arguments, decorators, pending)
         if body:
             self._statement(body, line, line, indent + 1)
@@ -179,14 +186,20 @@ class _Scanner:
         self.scopes.set_bases(scope, bases, outer)
 
     def _parameters(
-        self, arguments: list[tuple[str, str, int]], line: int, scope: Scope, outer: Scope, decorators: list[str]
+        self,
+        arguments: list[tuple[str, str, int]],
+        line: int,
+        scope: Scope,
+        outer: Scope,
+        decorators: list[str],
+        seen_from: Scope,
     ) -> None:
         for index, (name, rest, down) in enumerate(arguments):
             value = None
             if rest:
                 if rest[0] == ":":
                     value = _instance_of(rest[1:].split("=", 1)[0])
-                self._uses(rest, line + down, PLAIN, scope.owner, outer)
+                self._uses(rest, line + down, PLAIN, scope.owner, seen_from)
             if index == 0 and outer.kind == CLASS and "staticmethod" not in decorators:
                 on_class = "classmethod" in decorators or scope.name in ("__new__", "__init_subclass__")
                 value = f"#{outer.qualname}:" if on_class else f"#{outer.qualname}():"
@@ -217,7 +230,10 @@ class _Scanner:
 
     def _simple(self, text: str, first: int, last: int) -> None:
         owner = self.scopes.owner
-        if "=" in text:
+        if text[:5] == "type " and (alias := _TYPE_ALIAS.match(text)):
+            owner = self._bind([alias.group(1)], None, False, first, last, owner)
+            text = text[alias.end() :]
+        elif "=" in text:
             if ":=" in text:
                 self._walrus(text, first)
             bracket = text.find("(")

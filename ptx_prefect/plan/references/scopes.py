@@ -166,6 +166,8 @@ class Scopes:
                     return f"^{at.parent.qualname}:"
                 if name in at.bound:
                     return self._value(at.bound[name], called)
+            elif name in at.bound:  # a class has type parameters there
+                return None
             elif at is scope and name in at.members:
                 return f"#{at.qualname}:{head}"
             at = at.parent

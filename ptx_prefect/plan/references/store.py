@@ -16,7 +16,7 @@ from typing import Any
 
 from ptx_prefect.plan.references.records import Record
 
-_FORMAT = f"ptx-references 6 {sys.version_info[:2]} {sys.implementation.cache_tag}\n".encode()
+_FORMAT = f"ptx-references 7 {sys.version_info[:2]} {sys.implementation.cache_tag}\n".encode()
 """The first bytes of a cache, and its last: packed data is read by the version of Python that packed it."""
 _LARGEST_ADDITION = 0.25
 """With more than this part of the records changed, all are written anew."""

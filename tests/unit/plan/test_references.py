@@ -331,6 +331,20 @@ def test_a_module_that_is_not_python_counts_as_the_package_around_it(tree: Tree)
     }
 
 
+def test_names_of_the_newer_type_syntax_are_bound(tree: Tree) -> None:
+    references = read_references(
+        tree(
+            {
+                "t.py": "type Pair[T] = tuple[T, T]\ndef first[S: int](p: S) -> S:\n    return p\n",
+                "u.py": "from t import Pair\nPair\n",
+            }
+        )
+    )
+
+    assert ("", 2, "t.Pair") in edges(references, "u.py", "name")
+    assert not {"S", "K"} & {one.text for one in references.unresolved}
+
+
 def test_a_module_may_import_itself(tree: Tree) -> None:
     references = read_references(tree({"p/__init__.py": "", "p/a.py": "def f():\n    from p.a import f\n"}))
 
