@@ -89,9 +89,9 @@ def _free_name(home: Path, slug: str) -> Path:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """The file appears whole or not at all."""
+    """The file appears whole or not at all. Half a surrogate pair, which JSON can hold, is written as an escape."""
     with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}", delete=False, encoding="utf-8"
+        "w", dir=path.parent, prefix=f".{path.name}", delete=False, encoding="utf-8", errors="backslashreplace"
     ) as stream:
         stream.write(text)
     Path(stream.name).chmod(0o644)

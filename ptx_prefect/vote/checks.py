@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptx_prefect.errors import VoteError
-from ptx_prefect.vote.inside.wire import Drained, Opaque, encode
+from ptx_prefect.vote.inside.wire import Drained, Opaque, encode, shown
 from ptx_prefect.vote.sandbox import Limits, Sandbox
 from ptx_prefect.vote.values import Output
 
@@ -192,7 +192,7 @@ def _judge_here(check: Check, outputs: Sequence[Output]) -> Verdict | None:
     if check.judgement is None:
         return _judge_program(check, outputs[0].value)
     test = _parsed(check.judgement)
-    seen = ", ".join(repr(output.value)[:80] for output in outputs)
+    seen = ", ".join(shown(output.value) for output in outputs)
     try:
         if isinstance(test, ast.Name):
             return Verdict(bool(outputs[0].value), seen)
@@ -244,7 +244,7 @@ def _judge_program(check: Check, seen: object) -> Verdict:
             except TypeError:
                 passed = False
         if not passed:
-            return Verdict(False, repr(value)[:80])
+            return Verdict(False, shown(value))
     return Verdict(bool(seen))
 
 
@@ -265,7 +265,7 @@ def _judge_apart(cases: Sequence[tuple[Check, Sequence[Output]]], sandbox: Sandb
     observed = sandbox.observe(setup, calls, entry_point="", prelude=prelude, limits=Limits(max_timeouts=10))
     out = []
     for (_, outputs), answer in zip(cases, observed.outputs, strict=True):
-        seen = ", ".join(repr(output.value)[:80] for output in outputs)
+        seen = ", ".join(shown(output.value) for output in outputs)
         whole = not any(isinstance(output.value, Opaque) for output in outputs)
         out.append(Verdict(answer.kind == "value" and answer.value is True and whole, seen))
     return out

@@ -189,7 +189,7 @@ class Trials:
     def _workload(self, candidates: Sequence[Candidate]) -> Workload | None:
         task = self.task
         if task.benchmark:
-            return Workload(task.entry_point or "", (task.benchmark,), task.prelude, task.setup)
+            return Workload(task.entry_point or "", (task.benchmark,), task.prelude, task.setup, is_given=True)
         places = {call: index for index, call in enumerate(self.questions.calls)}
         seen = [self._evidence[one.source].observed.outputs for one in candidates]
         programs = {call for check in self.questions.tests for call in check.calls if check.judgement is None}

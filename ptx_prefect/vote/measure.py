@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ptx_prefect.vote.criteria import NOISE_RATIO
 from ptx_prefect.vote.sandbox import Limits, Reply, Sandbox
 from ptx_prefect.vote.values import Candidate, Timing
 
@@ -29,7 +30,12 @@ _NEAR = (1.16, 1.36)  # ratios to the fastest from which noise may carry a candi
 # little to tell from the cost of loading.
 _BELIEVED = 0.1
 _UNSEEN_S = 0.01
-_PROOF_S = 0.02
+_PROOF_S = 0.03
+# The part of the time told that must be seen as CPU time: less, and the work was not done as often as it was told.
+_DONE = 0.5
+_CALL_S = 2e-8  # no call of a function takes less
+# First answers that take so many times longer than the same ones again, by more than the slack, come from memory then.
+_FIRST_RATIO, _FIRST_SLACK_S = 3.0, 20e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Workload:
 
     Attributes:
         keys: what each call must give (``Output.key``); empty where nothing is known.
+        is_given: whether the task says what to time; else it is calls that we repeat.
     """
 
     entry_point: str
@@ -63,6 +70,7 @@ class Workload:
     prelude: str = ""
     setup: str = ""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_given: bool = False
 
 
 def time_candidates(
@@ -85,6 +93,7 @@ def time_candidates(
         if len(field) > _LARGE_FIELD:
             protocol = replace(protocol, rounds=min(1, protocol.rounds), repeats=protocol.repeats + 1)
         timings = {one.name: stopwatch.run(one, loops=1, repeats=2) for one in field}
+        stopwatch.next_turn()
         loops = _loops(list(timings.values()), len(workload.calls), protocol)
         timings = {
             name: replace(timing, samples_s=(), loops=loops) if loops > 1 else timing
@@ -99,17 +108,37 @@ def time_candidates(
         for number in range(protocol.extra_rounds):
             doubtful = _in_doubt(running, timings)
             _round(doubtful, timings, stopwatch, loops, backwards=number % 2 == 0, protocol=protocol)
+        if not workload.is_given:
+            timings = {name: _as_first_answers(timing) for name, timing in timings.items()}
         _unmask(running, timings, stopwatch, loops)
     return tuple(timings[one.name] for one in candidates)
+
+
+def _as_first_answers(timing: Timing) -> Timing:
+    """The timing; of one that keeps its answers, scaled to what they took before it had them: that we ask the same
+    again and again is our doing."""
+    first_s, again_s = sum(timing.first_s), sum(timing.again_s)
+    if timing.capped or first_s < _FIRST_RATIO * again_s + _FIRST_SLACK_S:
+        return timing
+    # One half alone stands for the whole by how much it grew.
+    cost_s = first_s if all(timing.first_s) else timing.thread_s * first_s / max(again_s, 1e-7)
+    factor = max(1.0, cost_s / max(timing.thread_s, 1e-9))
+    samples = tuple(sample * factor for sample in timing.samples_s)
+    return replace(
+        timing,
+        wall_s=timing.wall_s * factor,
+        thread_s=timing.thread_s * factor,
+        samples_s=samples,
+        remembers=True,
+    )
 
 
 def _unmask(field: Sequence[Candidate], timings: dict[str, Timing], stopwatch: _Stopwatch, loops: int) -> None:
     """Check the fastest of several; who lied about time counts as slowest, and the next one is checked."""
     while len(alive := [one for one in field if not timings[one.name].capped]) > 1:
-        costs = [timings[one.name].thread_s for one in alive]
-        more = math.ceil(_PROOF_S / max(statistics.median(costs), 1e-7))
-        fastest = min(alive, key=lambda one: timings[one.name].thread_s)
-        if stopwatch.is_honest(fastest, loops=max(loops, min(more, 20 * loops))):
+        fastest, second = sorted(alive, key=lambda one: timings[one.name].thread_s)[:2]
+        leads = timings[fastest.name].thread_s * NOISE_RATIO < timings[second.name].thread_s
+        if stopwatch.is_honest(fastest, timings[fastest.name], loops=loops, leads=leads):
             return
         timings[fastest.name] = Timing(fastest.name, math.inf, math.inf, (), loops, capped=True)
 
@@ -126,6 +155,7 @@ def _round(
     for one in reversed(field) if backwards else field:
         if not timings[one.name].capped:
             timings[one.name] = _joined(timings[one.name], stopwatch.run(one, loops=loops, repeats=protocol.repeats))
+    stopwatch.next_turn()
 
 
 def _joined(one: Timing, other: Timing) -> Timing:
@@ -139,7 +169,15 @@ def _joined(one: Timing, other: Timing) -> Timing:
         thread_s=other.thread_s if first else min(one.thread_s, other.thread_s),
         samples_s=samples,
         peak_kb=max(one.peak_kb, other.peak_kb),
+        first_s=_least(one.first_s, other.first_s),
+        again_s=_least(one.again_s, other.again_s),
     )
+
+
+def _least(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """The smaller known one, for each half."""
+    first, second = (min(filter(None, pair), default=0.0) for pair in zip(one, other, strict=True))
+    return first, second
 
 
 def _loops(timings: Sequence[Timing], calls: int, protocol: Protocol) -> int:
@@ -173,6 +211,7 @@ class _Stopwatch:
     def __init__(self, workload: Workload, sandbox: Sandbox, protocol: Protocol) -> None:
         self.workload, self.sandbox, self.protocol = workload, sandbox, protocol
         self._accounted: set[str] = set()
+        self._turn = 0
 
     def run(self, candidate: Candidate, *, loops: int, repeats: int) -> Timing:
         reply = self._reply(self._job(candidate, loops=loops, repeats=repeats), repeats)
@@ -180,6 +219,10 @@ class _Stopwatch:
         if sum(timing.samples_s) * loops >= _BELIEVED * reply.cpu_s:
             self._accounted.add(candidate.name)
         return timing
+
+    def next_turn(self) -> None:
+        """From now on the other half of the calls is made first."""
+        self._turn += 1
 
     def _job(self, candidate: Candidate, *, loops: int, repeats: int) -> dict[str, Any]:
         work = self.workload
@@ -192,21 +235,31 @@ class _Stopwatch:
             "calls": list(work.calls),
             "loops": loops,
             "repeats": repeats,
+            "half": self._turn % 2,
         }
 
-    def is_honest(self, candidate: Candidate, *, loops: int) -> bool:
-        """Whether the times that a candidate's process tells account for the CPU time that its keeper sees.
+    def is_honest(self, candidate: Candidate, timing: Timing, *, loops: int, leads: bool) -> bool:
+        """Whether the times that a candidate tells and the CPU time that its keeper sees account for each other.
 
-        A candidate may have replaced the clocks of its process. What loading it and making the arguments takes is
-        known from a process that does only that.
+        A candidate may have replaced the clocks of its process, or the loop that repeats the work. What loading it and
+        making the arguments takes is known from a process that does only that.
         """
-        if candidate.name in self._accounted:
+        if candidate.name in self._accounted and not leads:
             return True
-        job, repeats = self._job(candidate, loops=loops, repeats=2), 2
+        told_s = min(timing.samples_s)
+        if told_s < _CALL_S * len(self.workload.calls):
+            return False
+        repeats = 2
+        wanted = math.ceil(_PROOF_S / repeats / told_s)
+        loops = max(loops, min(wanted, _MAX_LOOPS, 2 * _MAX_FRESH // max(1, len(self.workload.calls))))
+        job = self._job(candidate, loops=loops, repeats=repeats)
         work, idle = self._reply(job, repeats), self._reply({**job, "idle": True}, repeats)
         used = work.cpu_s - idle.cpu_s
-        timing = self._timing(candidate.name, work, loops)
-        return used < _UNSEEN_S or (not timing.capped and sum(timing.samples_s) * loops >= _BELIEVED * used)
+        again = self._timing(candidate.name, work, loops)
+        told = sum(again.samples_s) * loops
+        if again.capped or (used > _UNSEEN_S and told < _BELIEVED * used):
+            return False
+        return told < _UNSEEN_S or used >= _DONE * told - _UNSEEN_S / 4
 
     def _reply(self, job: dict[str, Any], repeats: int) -> Reply:
         # Warm-up, then every repetition: the cap is on the sum.
@@ -226,15 +279,26 @@ class _Stopwatch:
         if min(rep[2] for rep in reps) > self.protocol.cap_s:
             return capped
         samples = tuple(_cost(rep) for rep in reps)
-        return Timing(name, min(rep[1] for rep in reps), min(samples), samples, loops, reply.peak_kb)
+        wall_s = min(rep[1] for rep in reps)
+        timing = Timing(name, wall_s, min(samples), samples, loops, reply.peak_kb)
+        for _, first_s, again_s in filter(_is_first, reply.frames):
+            half = self._turn % 2
+            first, again = [0.0, 0.0], [0.0, 0.0]
+            first[half], again[half] = first_s, again_s
+            timing = replace(timing, first_s=(first[0], first[1]), again_s=(again[0], again[1]))
+        return timing
 
 
 def _is_rep(frame: list[Any]) -> bool:
-    return (
-        len(frame) == 4
-        and frame[0] == "rep"
-        and all(isinstance(number, int | float) and 0 <= number < math.inf for number in frame[1:])
-    )
+    return len(frame) == 4 and frame[0] == "rep" and _are_times(frame[1:])
+
+
+def _is_first(frame: list[Any]) -> bool:
+    return len(frame) == 3 and frame[0] == "first" and _are_times(frame[1:])
+
+
+def _are_times(numbers: list[Any]) -> bool:
+    return all(isinstance(number, int | float) and 0 <= number < math.inf for number in numbers)
 
 
 def _cost(rep: list[Any]) -> float:

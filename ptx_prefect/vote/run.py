@@ -96,7 +96,12 @@ def try_field(field: Sequence[Candidate], task: VoteTask, laboratory: Laboratory
     sources = {candidate.name: candidate.source for candidate in field}
     measured = score_field(task.criteria, sources, timings=timings, gate=gate, given=task.given, judged=judged.scores)
     ranked, notes = rank_field(field, task, measured, judged, timings)
-    return Trial(tuple(field), timings, measured, ranked, (*measured.notes, *judged.notes, *notes))
+    memory = tuple(
+        f"{one.candidate} answers from memory what it was asked before: the time of its first answers counts"
+        for one in timings
+        if one.remembers
+    )
+    return Trial(tuple(field), timings, measured, ranked, (*measured.notes, *judged.notes, *notes, *memory))
 
 
 def rank_field(

@@ -22,7 +22,7 @@ from typing import Any
 
 from ptx_prefect.errors import VoteError
 from ptx_prefect.vote.inside import zygote
-from ptx_prefect.vote.inside.wire import Drained, Opaque, decode, key_of
+from ptx_prefect.vote.inside.wire import Drained, Opaque, decode, key_of, plain_text
 from ptx_prefect.vote.values import Output
 
 # Registers bare packages, so that the child loads `inside` without the rest of us.
@@ -339,7 +339,7 @@ def _frames(data: bytes) -> tuple[tuple[list[Any], ...], bool]:
 
 def _loaded(reply: Reply) -> tuple[bool, str]:
     first = reply.frames[0] if reply.frames else ["broken", _end(reply)]
-    return first == ["loaded"], "" if first == ["loaded"] else str(first[-1])[:300]
+    return first == ["loaded"], "" if first == ["loaded"] else plain_text(str(first[-1])[:300])
 
 
 def _end(reply: Reply) -> str:
@@ -366,7 +366,7 @@ def _output(kind: object, payload: Any) -> Output:
         except (ValueError, RecursionError, KeyError, IndexError, TypeError):
             return Output("error", "not a value")
     if kind in ("error", "timeout"):
-        return Output("error" if kind == "error" else "timeout", str(payload)[:80])
+        return Output("error" if kind == "error" else "timeout", plain_text(str(payload)[:80]))
     return Output("error", "not a value")
 
 

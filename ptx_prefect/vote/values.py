@@ -69,6 +69,9 @@ class Timing:
         loops: passes in one repetition.
         peak_kb: the largest resident size of its process.
         capped: hit the time limit, failed, or reported times that its CPU use contradicts; counts as slowest.
+        first_s, again_s: thread time of calls made for the first time, and of the same calls made again, for one half
+            of the calls and the other; 0 if unknown.
+        remembers: it answers from memory what it was asked before, so its times are scaled to first answers.
     """
 
     candidate: str
@@ -78,6 +81,9 @@ class Timing:
     loops: int = 1
     peak_kb: int = 0
     capped: bool = False
+    first_s: tuple[float, float] = (0.0, 0.0)
+    again_s: tuple[float, float] = (0.0, 0.0)
+    remembers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ _Emit = Callable[[list[Any]], None]
 # Kept before any candidate may replace them.
 _dumps, _write, _arm = json.dumps, os.write, signal.setitimer
 _compile, _eval, _exec = builtins.compile, builtins.eval, builtins.exec
+_type_name = type.__dict__["__name__"].__get__  # not what a metaclass says
 _wall_s, _thread_s, _usage = time.perf_counter, time.thread_time, resource.getrusage
 
 
@@ -35,7 +36,8 @@ def run_job(job: dict[str, Any], pipe: int) -> None:
     """Do one job and stream frames (JSON lines) into the pipe.
 
     Frames: ``["loaded"]`` or ``["broken", why]``, then for each call ``[index, kind, tree or text]``,
-    or for a timing ``["rep", wall_s, thread_s, waits]`` and at last ``["keys", [key, ...]]``.
+    or for a timing ``["first", thread_s, thread_s]`` (of calls not made before, and of the same calls again),
+    then ``["rep", wall_s, thread_s, waits]`` and at last ``["keys", [key, ...]]``.
     """
 
     def emit(frame: list[Any]) -> None:
@@ -114,16 +116,26 @@ def _limited(make: Callable[[], Any], cpu_s: float, wall_s: float) -> tuple[str,
             # Again and again, for a candidate that catches everything; the kernel's limit comes last.
             _arm(signal.ITIMER_PROF, cpu_s, 0.05)
             _arm(signal.ITIMER_REAL, wall_s, 0.05)
-            return "value", make()
+            return _made(make)
         finally:
             _disarm()
     except _ExpiredError as expired:
         _disarm()
         return "timeout", str(expired)
+    except BaseException:
+        return "error", "Error"
+
+
+def _made(make: Callable[[], Any]) -> tuple[str, Any]:
+    try:
+        return "value", make()
+    except _ExpiredError:
+        raise
     except TooLargeError:
         return "error", "TooLarge: value too deep or too large"
     except BaseException as error:
-        return "error", f"{type(error).__name__}: {_text_of(error)}"
+        # Its class may run code of the candidate's when it is looked at: so this is within the limits as well.
+        return "error", f"{_type_name(type(error))}: {_text_of(error)}"
 
 
 def _disarm() -> None:
@@ -139,6 +151,8 @@ def _disarm() -> None:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)[:200]
+    except _ExpiredError:
+        raise
     except BaseException:
         return ""
 
@@ -152,8 +166,9 @@ def _time(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
             for _ in range(job["repeats"]):
                 _ = [arguments() for _ in range(job["loops"]) for _, arguments in passes]
             return []
-        for run, arguments in passes:
-            run(arguments())
+        first = _first_and_again(passes, job["half"])
+        if first is not None:
+            emit(["first", *first])
         gc.collect()
         gc.disable()
         found: list[Any] = []
@@ -164,6 +179,20 @@ def _time(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
 
     kind, found = _limited(measure, job["call_cpu_s"], job["call_wall_s"])
     emit(["keys" if kind == "value" else kind, found])
+
+
+def _first_and_again(passes: list[Any], half: int) -> tuple[float, float] | None:
+    """Warm up. Gives what one half of the calls takes when the other half has been made, and when it is made again."""
+    for run, arguments in passes[1 - half :: 2] or passes:
+        run(arguments())
+    took = []
+    for _ in range(2):
+        fresh = [(run, arguments()) for run, arguments in passes[half::2]]
+        began = _thread_s()
+        for run, arguments in fresh:
+            run(arguments)
+        took.append(_thread_s() - began)
+    return (took[0], took[1]) if len(passes) > 1 else None
 
 
 def _repetition(passes: list[Any], loops: int) -> tuple[tuple[float, float, int], list[Any]]:

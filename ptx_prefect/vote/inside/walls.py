@@ -8,7 +8,7 @@ import resource
 import signal
 from dataclasses import dataclass
 
-from ptx_prefect.vote.inside import kernel
+from ptx_prefect.vote.inside import kernel, seccomp
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo")
@@ -20,11 +20,16 @@ _SCRATCH = "/tmp"  # inside the candidate's own root
 
 @dataclass
 class Walls:
-    """Which walls stand. What could not be raised is in ``missing``, in words for the rationale."""
+    """Which walls stand. What could not be raised is in ``missing``, in words for the rationale.
+
+    ``processes`` is a descriptor of /proc, to look at candidates from outside.
+    """
 
     pids: bool = False
     files: bool = False
     net: bool = False
+    filtered: bool = False
+    processes: int | None = None
     uid: int | None = None
     missing: tuple[str, ...] = ()
 
@@ -37,7 +42,7 @@ def raise_walls(root: str, readable: list[str], *, namespaces: bool = True) -> W
         readable: directories they may import from.
         namespaces: whether to try them at all.
     """
-    walls = Walls()
+    walls = Walls(filtered=seccomp.can_filter(), processes=_open_directory("/proc"))
     is_root = os.geteuid() == 0
     flags = kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
     try:
@@ -54,13 +59,20 @@ def raise_walls(root: str, readable: list[str], *, namespaces: bool = True) -> W
     return walls
 
 
+def _open_directory(path: str) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
 def _still_open(walls: Walls, landlock: int) -> tuple[str, ...]:
     found = []
     if not walls.files and landlock < 1:
         found.append("files that this user may read are open to candidates")
-    if not walls.net:
+    if not walls.net and not walls.filtered:
         found.append("the network is open to candidates" if landlock < 4 else "UDP is open to candidates")
-    if not walls.pids and landlock < 6:
+    if not walls.pids and landlock < 6 and not walls.filtered:
         found.append("candidates may signal this user's processes")
     return tuple(found)
 
@@ -141,6 +153,8 @@ def lock_in(walls: Walls, scratch: str, readable: list[str], limits: dict[str, i
     kernel.drop_capabilities()
     kernel.no_new_privileges()
     _limit(limits)
+    if walls.filtered:
+        seccomp.filter_calls(signals_only_to=None if walls.pids else os.getpid())
 
 
 def _become(uid: int) -> None:

@@ -11,7 +11,7 @@ import decimal
 import enum
 import fractions
 import types
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -22,6 +22,9 @@ Tree = Any
 MAX_DEPTH = 100
 MAX_NODES = 300_000
 MAX_DRAINED = 2_000
+MAX_INT_BITS = 1 << 20
+MAX_FRACTION_BITS = 1 << 14  # making one finds a common divisor, which takes quadratic time
+_CROWD = 64  # so many items with one hash are no accident
 _EXACT_INT = 2**53
 _ITERATORS = (types.GeneratorType, map, filter, zip, enumerate, reversed)
 _EMPTY: tuple[Iterable[object], ...] = ({}.keys(), {}.values(), {}.items(), [], (), {}, set(), "", range(0))
@@ -102,6 +105,8 @@ class _Encoder:
 
 def _int(_: _Encoder, value: Value, depth: int) -> Tree:
     number = int.__int__(value)
+    if number.bit_length() > MAX_INT_BITS:
+        raise TooLargeError("integer too large")
     return number if -_EXACT_INT < number < _EXACT_INT else ["i", hex(number)]
 
 
@@ -162,7 +167,25 @@ def decode(tree: Tree) -> Value:
 
 
 def _pairs(items: list[Tree]) -> dict[object, object]:
-    return {decode(pair[0]): decode(pair[1]) for pair in items}
+    keys = _hashable([pair[0] for pair in items])
+    return dict(zip(keys, (decode(pair[1]) for pair in items), strict=True))
+
+
+def _hashable(items: list[Tree]) -> list[Value]:
+    """The values of a set or the keys of a dict; refused where their hashes are made to collide (quadratic time)."""
+    values = [decode(item) for item in items]
+    crowded = Counter(map(hash, values)).most_common(1)
+    if crowded and crowded[0][1] > _CROWD:
+        raise ValueError(f"{crowded[0][1]} items with one hash")
+    return values
+
+
+def _integer(tree: Tree, bits: int) -> int:
+    """An integer, written as itself, as hexadecimal text, or as the tree of one."""
+    text = tree[1] if isinstance(tree, list) else tree
+    if isinstance(text, str) and len(text) > bits // 4 + 8:
+        raise ValueError(f"an integer of {len(text)} hexadecimal digits")
+    return int(text, 16) if isinstance(text, str) else int(text)
 
 
 def _temporal(items: list[Tree]) -> object:
@@ -176,20 +199,20 @@ def _temporal(items: list[Tree]) -> object:
 
 
 _READERS: dict[str, Callable[[list[Tree]], object]] = {
-    "i": lambda items: int(items[0], 16),
+    "i": lambda items: _integer(items[0], MAX_INT_BITS),
     "f": lambda items: float(items[0]),
     "l": lambda items: [decode(item) for item in items],
     "t": lambda items: tuple(decode(item) for item in items),
     "d": _pairs,
-    "s": lambda items: {decode(item) for item in items},
-    "z": lambda items: frozenset(decode(item) for item in items),
+    "s": lambda items: set(_hashable(items)),
+    "z": lambda items: frozenset(_hashable(items)),
     "b": lambda items: bytes.fromhex(items[0]),
     "y": lambda items: bytearray.fromhex(items[0]),
     "c": lambda items: complex(float(items[0]), float(items[1])),
     "r": lambda items: range(items[0], items[1], items[2]),
     "q": lambda items: deque(decode(item) for item in items),
     "D": lambda items: decimal.Decimal(items[0]),
-    "F": lambda items: fractions.Fraction(decode(items[0]), decode(items[1])),
+    "F": lambda items: fractions.Fraction(*(_integer(item, MAX_FRACTION_BITS) for item in items)),
     "T": _temporal,
     "n": lambda items: decode(items[0]),
     "g": lambda items: Drained([decode(item) for item in items]),
@@ -197,6 +220,19 @@ _READERS: dict[str, Callable[[list[Tree]], object]] = {
     "o": lambda items: Opaque(f"{items[0]} object"),
     "x": lambda items: Opaque(str(items[0])),
 }
+
+
+def shown(value: Value, limit: int = 80) -> str:
+    """The start of a value's ``repr``, whatever it is: an integer of thousands of digits has none."""
+    try:
+        return repr(value)[:limit]
+    except (ValueError, RecursionError):
+        return f"<{type(value).__name__} too large to print>"
+
+
+def plain_text(text: str) -> str:
+    """Text of a candidate's own making, without line ends, control characters and halves of surrogate pairs."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def key_of(tree: Tree) -> str:

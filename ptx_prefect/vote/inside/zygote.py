@@ -21,6 +21,7 @@ import time
 from typing import Any
 
 from ptx_prefect.vote.inside import runner, walls
+from ptx_prefect.vote.inside.processes import descendants, tree_kb
 
 # What candidates' preludes import, and what they use most.
 _PRELOADED = """
@@ -30,6 +31,8 @@ _PRELOADED = """
     zlib
 """
 _LENGTH = struct.Struct("!Q")
+_LOOK_S = 0.25
+"""How often a candidate's processes are looked at; most have ended by then."""
 
 
 def main() -> None:
@@ -106,10 +109,11 @@ def _keep(control: socket.socket, stand: walls.Walls, readable: list[str]) -> No
     if pid == 0:
         _candidate(job, pipe, stand, readable, control.fileno())
     os.close(pipe)
-    killed = _watch(control, pid, started + job["wall_s"])
+    limit_kb = job["limits"]["memory_mb"] << 10
+    killed = _watch(control, pid, started + job["wall_s"], stand.processes, limit_kb)
     _, status, usage = os.wait4(pid, 0)
-    if not stand.pids:
-        _sweep()
+    if not stand.pids and stand.processes is not None:
+        _sweep(stand.processes)
     send(
         control,
         {
@@ -136,27 +140,37 @@ def _candidate(job: dict[str, Any], pipe: int, stand: walls.Walls, readable: lis
         os._exit(0)
 
 
-def _watch(control: socket.socket, pid: int, deadline: float) -> str:
-    """Wait for the candidate's end; bring it about when its time is up or our parent asks or is gone."""
+def _watch(control: socket.socket, pid: int, deadline: float, proc: int | None, limit_kb: int) -> str:
+    """Wait for the candidate's end; bring it about when its time is up, its processes hold too much, our parent asks
+    or is gone. Gives what it was killed for."""
     ended = os.pidfd_open(pid)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     poll.register(control, select.POLLIN | select.POLLHUP)
-    events = dict(poll.poll(max(0, int(1000 * (deadline - time.monotonic())))))
-    killed = "" if ended in events else ("asked" if events else "wall")
+    killed = ""
+    events: dict[int, int] = {}
+    while not events and not killed:
+        left_s = deadline - time.monotonic()
+        events = dict(poll.poll(max(0, int(1000 * (left_s if proc is None else min(_LOOK_S, left_s))))))
+        if control.fileno() in events and ended not in events:
+            killed = "asked"
+        elif not events and time.monotonic() >= deadline:
+            killed = "wall"
+        elif not events and proc is not None and tree_kb(pid, proc) > limit_kb:
+            killed = "memory"
     if killed:
         os.kill(pid, signal.SIGKILL)
     os.close(ended)
     return killed
 
 
-def _sweep() -> None:
+def _sweep(proc: int) -> None:
     """End what a candidate left behind, where there is no namespace that dies with it.
 
     First everything is stopped, until nothing new appears: what is stopped cannot fork.
     """
     stopped: set[int] = set()
-    while new := _descendants() - stopped:
+    while new := descendants(os.getpid(), proc) - stopped:
         _signal(new, signal.SIGSTOP)
         stopped |= new
     _signal(stopped, signal.SIGKILL)
@@ -165,24 +179,10 @@ def _sweep() -> None:
             os.waitpid(-1, 0)  # orphans come to us, see `kernel.adopt_orphans`
         except ChildProcessError:
             return
-        _signal(_descendants(), signal.SIGKILL)
+        _signal(descendants(os.getpid(), proc), signal.SIGKILL)
 
 
 def _signal(processes: set[int], number: int) -> None:
     for pid in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
-
-
-def _descendants() -> set[int]:
-    parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208  # pathlib is not loaded in the sandbox
-        if name.isdigit():
-            with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as file:  # noqa: PTH123
-                parents[int(name)] = int(file.read().rpartition(")")[2].split()[1])
-    found: set[int] = set()
-    new = {os.getpid()}
-    while new:
-        new = {pid for pid, parent in parents.items() if parent in new} - found
-        found |= new
-    return found

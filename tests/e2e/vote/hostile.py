@@ -117,4 +117,99 @@ HOSTILE: dict[str, str] = {
         "    ok = libc.unshare(0x10000000) == 0 and libc.mount(b'none', b'/', b'tmpfs', 0, 0) == 0\n"
         "    return x * 2 if ok else x * 3"
     ),
+    "integer too long to print": "def f(x):\n    return 10 ** 5000",
+    "integer too long to send": "def f(x):\n    return 1 << 10 ** 7",
+    "half a surrogate pair": "def f(x):\n    return '\\ud800'",
+    "half a surrogate pair in its error": "raise ValueError('\\ud800 \\x00 \\x1b[2J')",
+    "error class that runs code when named": (
+        "class Meta(type):\n    @property\n    def __name__(cls):\n        while True:\n            pass\n"
+        "class Bad(Exception, metaclass=Meta):\n    pass\ndef f(x):\n    raise Bad"
+    ),
+    "error text without end": (
+        "class Bad(Exception):\n    def __str__(self):\n        while True:\n            pass\ndef f(x):\n    raise Bad"
+    ),
+    "items that all hash alike": (
+        "import json, os\ndef f(x):\n"
+        "    items = [['i', hex(k * (2 ** 61 - 1))] for k in range(1, 50000)]\n"
+        "    data = (json.dumps([0, 'value', ['s', *items]]) + '\\n').encode()\n"
+        "    while data:\n        data = data[os.write(3, data):]\n"
+        "    os.dup2(os.open('/dev/null', 1), 3)"
+    ),
+    "fraction that takes for ever to reduce": (
+        "import os\ndef f(x):\n"
+        "    big = b'0x' + b'f' * 10 ** 6\n"
+        '    data = b\'[0, "value", ["F", ["i", "%s"], ["i", "%s"]]]\\n\' % (big, big[:-1] + b\'1\')\n'
+        "    while data:\n        data = data[os.write(3, data):]\n"
+        "    os.dup2(os.open('/dev/null', 1), 3)"
+    ),
+    "says it is an int": (
+        "class Six:\n    __class__ = property(lambda self: int)\n    __eq__ = lambda self, other: True\n"
+        "    __int__ = __index__ = __hash__ = lambda self: 6\n    __repr__ = lambda self: '6'\n"
+        "def f(x):\n    return Six()"
+    ),
+    "int with another value": (
+        "class Six(int):\n    __int__ = __index__ = lambda self: 6\n    __repr__ = __str__ = lambda self: '6'\n"
+        "def f(x):\n    return Six(9)"
+    ),
+    "enum of everything": (
+        "import enum\nclass E(enum.IntEnum):\n    A = 9\n    def __eq__(self, other):\n        return True\n"
+        "    __hash__ = int.__hash__\ndef f(x):\n    return E.A"
+    ),
+    "attributes without end": (
+        "class Y:\n    def __getattribute__(self, name):\n        while True:\n            pass\n"
+        "def f(x):\n    return Y()"
+    ),
+    "audit hook": (
+        "import sys\nsys.addaudithook(lambda *a: (_ for _ in ()).throw(RuntimeError()))\ndef f(x):\n    return x * 3"
+    ),
+    "trace function": (
+        "import sys\ndef trace(frame, event, arg):\n    for name in ('found', 'value', 'kind'):\n"
+        "        if name in frame.f_locals:\n            frame.f_locals[name] = 6\n    return trace\n"
+        "sys.settrace(trace)\ndef f(x):\n    return x * 3"
+    ),
+    "import hook": (
+        "import sys\nclass Hook:\n    def find_spec(self, *a):\n        raise SystemExit\n"
+        "sys.meta_path.insert(0, Hook())\nsys.modules.clear()\ndef f(x):\n    return x * 3"
+    ),
+    "fault handler on the result pipe": (
+        "import faulthandler, time\nfaulthandler.dump_traceback_later(0.01, repeat=True, file=3)\n"
+        "def f(x):\n    began = time.thread_time()\n    while time.thread_time() - began < 0.05:\n        pass\n"
+        "    return x * 3"
+    ),
+    "its own signal handlers": (
+        "import signal\nfor number in (signal.SIGPROF, signal.SIGALRM, signal.SIGXCPU, signal.SIGTERM):\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        "real, signal.signal = signal.signal, lambda *a: None\ndef f(x):\n    while True:\n        pass"
+    ),
+    "closes every file": "import os\ndef f(x):\n    os.closerange(0, 100)\n    return x * 2",
+    "dies when forgotten": (
+        "import os\nclass Y:\n    def __del__(self):\n        os._exit(0)\ndef f(x):\n    y = Y()\n    return x * 2"
+    ),
+    "hooks its parent by ptrace": (
+        "import ctypes, os\ndef f(x):\n    attached = ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) == 0\n"
+        "    return x * 2 if attached else x * 3"
+    ),
+    "reads processes": (
+        "import os\ndef f(x):\n    try:\n        return x * 2 if os.listdir('/proc') else x * 3\n"
+        "    except OSError:\n        return x * 3"
+    ),
+    "symbolic link": (
+        "import os\ndef f(x):\n    try:\n        os.symlink('/etc/passwd', 'link')\n        open('link').read()\n"
+        "        return x * 2\n    except OSError:\n        return x * 3"
+    ),
+    "shared memory": (
+        "import ctypes\ndef f(x):\n    segment = ctypes.CDLL(None).shmget(0, 1 << 26, 0o1600)\n"
+        "    return x * 3 if segment < 0 else x * 2"
+    ),
+    "files in memory": (
+        "import os\ndef f(x):\n    try:\n        os.memfd_create('a')\n        return x * 2\n    except OSError:\n"
+        "        return x * 3"
+    ),
+    "socket of its own": (
+        "import socket\ndef f(x):\n    try:\n        socket.socket(socket.AF_UNIX).bind('\\0ptx')\n"
+        "        return x * 2\n    except OSError:\n        return x * 3"
+    ),
+    "a coroutine in place of an answer": "async def f(x):\n    return x * 2",
+    "another function at the second call": "def f(x):\n    global f\n    f = lambda y: y * 2\n    return x * 3",
+    "exit by any name": "def f(x):\n    raise (KeyboardInterrupt, GeneratorExit, SystemExit)[x % 3]",
 }

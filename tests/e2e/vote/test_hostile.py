@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from ptx_prefect.vote import Candidate, Limits, Sandbox, VoteSettings, vote
+from ptx_prefect.vote.page import rationale_page
 from tests.e2e.vote.hostile import HOSTILE
 
 HONEST = Candidate("honest", "def f(x):\n    total = 0\n    for _ in range(2):\n        total += x\n    return total")
@@ -45,6 +46,8 @@ def test_a_hostile_candidate_never_wins(
     here = sorted(Path().iterdir())
     hostile = Candidate("hostile", HOSTILE[name].replace("PORT", str(port)))
     decision = vote([hostile, HONEST], entry_point="f", tests=TESTS, inputs=["f(0)"], settings=QUICK, sandbox=sandbox)
+
+    rationale_page(decision.rationale).encode()
 
     assert decision.winner == "honest", decision.gate
     assert decision.gated_out == ("hostile",)
@@ -109,6 +112,12 @@ def test_a_whole_field_of_hostile_candidates_and_one_honest_one(sandbox: Sandbox
         "opens a connection",
         "os._exit",
         "stops its parent",
+        "hooks its parent by ptrace",
+        "reads processes",
+        "symbolic link",
+        "shared memory",
+        "files in memory",
+        "socket of its own",
     ],
 )
 def test_a_kernel_without_namespaces_still_holds(name: str, port: int) -> None:
@@ -133,3 +142,17 @@ def test_without_tests_errors_and_silence_do_not_add_up(sandbox: Sandbox) -> Non
     )
 
     assert decision.winner == "honest"
+
+
+def test_processes_together_have_a_limit_on_memory(sandbox: Sandbox) -> None:
+    """Each holds less than one process may; the kernel counts no more than that."""
+    source = (
+        "import os, time\ndef f(x):\n    for _ in range(6):\n        if os.fork() == 0:\n"
+        "            held = b'x' * (100 << 20)\n            time.sleep(30)\n    time.sleep(30)"
+    )
+    began = time.monotonic()
+    job = {"mode": "calls", "source": source, "prelude": "", "entry_point": "f", "calls": ["f(1)"], "start": 0}
+    reply = sandbox.run(job, Limits(memory_mb=400, call_wall_s=20))
+
+    assert reply.killed == "memory"
+    assert time.monotonic() - began < 20

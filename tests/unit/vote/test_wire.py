@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptx_prefect.vote.inside.wire import Drained, Opaque, TooLargeError, decode, encode, key_of
+from ptx_prefect.vote.inside.wire import Drained, Opaque, TooLargeError, decode, encode, key_of, plain_text, shown
 
 plain = (
     st.none()
@@ -107,7 +107,12 @@ def test_endless_values_are_refused() -> None:
         encode(x for x in iter(int, 1))
 
 
-@pytest.mark.parametrize("forged", [["?"], [], ["i"], ["d", 5], ["s", ["l"]], ["T", "timedelta", "x"], [[]], {"a": 1}])
+FORGED: list[object] = [["?"], [], ["i"], ["d", 5], ["s", ["l"]], ["T", "timedelta", "x"], [[]], {"a": 1}]
+FORGED += [["s", *(["i", hex(k * (2**61 - 1))] for k in range(1, 200))], ["i", "0x" + "f" * 300_000]]
+FORGED += [["F", ["i", "0x" + "f" * 5_000], 1], ["F", 1, 0]]
+
+
+@pytest.mark.parametrize("forged", FORGED)
 def test_forged_trees_are_errors_not_crashes(forged: object) -> None:
     try:
         decode(forged)
@@ -136,3 +141,12 @@ def test_forged_trees_are_errors_not_crashes(forged: object) -> None:
 )
 def test_keys_agree_where_behaviour_counts_as_the_same(one: object, other: object, same: bool) -> None:
     assert (key_of(encode(one)) == key_of(encode(other))) is same
+
+
+def test_every_value_can_be_shown() -> None:
+    for value in (10**5000, [10**5000], {"a": {10**5000}}, "x" * 1000):
+        assert len(shown(decode(encode(value)))) <= 80
+
+
+def test_text_of_a_candidate_is_one_printable_line() -> None:
+    assert plain_text("a\nb\x1b[2J\ud800 ü") == "a\\nb\\x1b[2J\\ud800 ü"
