@@ -114,6 +114,14 @@ class Settings(StrictModel):
     task_runner: Annotated[
         Literal["concurrent", "dask", "ray"], Field(description="Prefect task runner that the sections run on.")
     ] = "concurrent"
+    task_runner_options: Annotated[
+        dict[str, Any],
+        Field(description='Arguments of DaskTaskRunner or RayTaskRunner, like {"address": "tcp://scheduler:8786"}.'),
+    ] = Field(default_factory=dict)
+    result_storage: Annotated[
+        str | None,
+        Field(description="Where machines share finished results: a Prefect block by type/name, or an fsspec URL."),
+    ] = None
 
 
 def load_settings(path: Path | str | None = None, *, env: Mapping[str, str] | None = None) -> Settings:

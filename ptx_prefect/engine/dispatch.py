@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import time
 from collections import Counter
@@ -12,9 +11,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from ptx_prefect.engine.perform import Request
+from ptx_prefect.engine.runners import Runner
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.store import Stored
-from ptx_prefect.engine.tasks import outcomes_of, run_batch, run_section
 from ptx_prefect.errors import PtxError
 from ptx_prefect.run.batches import TINY_S, Batches
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, headline_of
@@ -77,7 +76,8 @@ class Dispatch:
         self._pool = pool
         self._observers = observers
         self._began_s = time.monotonic()
-        self._ended: queue.SimpleQueue[tuple[tuple[str, ...], Any]] = queue.SimpleQueue()
+        self._runner: Runner | None = None
+        self._ended: queue.SimpleQueue[tuple[tuple[Request, ...], Any]] = queue.SimpleQueue()
         self._running: dict[str, _Running] = {}
         self._futures: dict[str, Any] = {}
         self._awaited: dict[str, int] = {}
@@ -88,23 +88,24 @@ class Dispatch:
         self.records: dict[str, SectionRecord] = {}
         self.most_at_once = 0
 
-    def run(self, after: Mapping[str, tuple[str, ...]], *, cancel: Callable[[str], object]) -> dict[str, SectionRecord]:
+    def run(self, after: Mapping[str, tuple[str, ...]], *, runner: Runner) -> dict[str, SectionRecord]:
         """Dispatch until nothing is left.
 
         Args:
             after: section to its prerequisites; their futures draw the edges in Prefect's UI.
-            cancel: kills what the workers of this process have running.
+            runner: takes sections to where they are done.
 
         Raises:
             KeyboardInterrupt, SystemExit, or whatever stopped the flow: after the workers are gone.
         """
+        self._runner = runner
         self._awaited = Counter(item for prerequisites in after.values() for item in prerequisites)
         try:
             while self._scheduler.is_active:
                 self._start_ready(after)
                 self._take_ended()
         except BaseException as error:
-            self._abandon(cancel, type(error).__name__)
+            self._abandon(runner, type(error).__name__)
             raise
         finally:
             self._record_never_started()
@@ -170,23 +171,24 @@ class Dispatch:
     def _submit(self, requests: Sequence[Request], slot: int, after: Mapping[str, tuple[str, ...]]) -> None:
         """One task run for one section, or for a batch of small ones."""
         names = tuple(request.section for request in requests)
-        waits = self._edges_to(names, after)
-        future: Any
         if len(requests) == 1:
-            suffix = f" (attempt {requests[0].attempt})" if requests[0].attempt > 1 else ""
-            named = run_section.with_options(task_run_name=_plain(f"section: {names[0]}{suffix}"))
-            future = named.submit(requests[0].to_json(), return_state=False, wait_for=waits)
+            shown = f"section: {names[0]}{f' (attempt {requests[0].attempt})' * (requests[0].attempt > 1)}"
         else:
-            batch = run_batch.with_options(task_run_name=_plain(f"{len(names)} sections: {names[0]} … {names[-1]}"))
-            text = json.dumps([request.to_json() for request in requests])
-            future = batch.submit(text, return_state=False, wait_for=waits)
+            shown = f"{len(names)} sections: {names[0]} … {names[-1]}"
+        assert self._runner is not None
+        try:
+            future = self._runner.submit(requests, name=_plain(shown), after=self._edges_to(names, after))
+        except PtxError as error:
+            for name in names:
+                self._finish(name, Failed(str(error), kind=type(error).__name__, permanent=True))
+            return
         self._in_flight += 1
         self.most_at_once = max(self.most_at_once, self._in_flight)
         for name in names:
             if self._awaited.get(name):
                 self._futures[name] = future
         # Runs in the worker's thread: it only tells this loop.
-        future.add_done_callback(partial(self._tell_ended, names))
+        future.add_done_callback(partial(self._tell_ended, tuple(requests)))
 
     def _edges_to(self, names: Sequence[str], after: Mapping[str, tuple[str, ...]]) -> list[Any]:
         """The futures that draw the edges to these sections; one that nothing else hangs on is let go."""
@@ -206,8 +208,8 @@ class Dispatch:
             self.records[name] = SectionRecord(name, outcome, 0, None, None, 0.0, False, None)
             self.tell(Event("section_finished", self.elapsed_s, name, headline_of(outcome), outcome))
 
-    def _tell_ended(self, names: tuple[str, ...], future: Any) -> None:
-        self._ended.put((names, future))
+    def _tell_ended(self, requests: tuple[Request, ...], future: Any) -> None:
+        self._ended.put((requests, future))
 
     def _take_ended(self) -> None:
         if not self._running and self._scheduler.next_wake_s() is None:
@@ -215,21 +217,23 @@ class Dispatch:
         wake = self._scheduler.next_wake_s()
         wait_s = TICK_S if wake is None else min(TICK_S, max(0.001, wake - self.elapsed_s))
         try:
-            names, future = self._ended.get(timeout=wait_s)
+            requests, future = self._ended.get(timeout=wait_s)
         except queue.Empty:
             return
         while True:
-            self._finish_all(names, future)
+            self._finish_all(requests, future)
             try:
-                names, future = self._ended.get_nowait()
+                requests, future = self._ended.get_nowait()
             except queue.Empty:
                 return
 
-    def _finish_all(self, names: tuple[str, ...], future: Any) -> None:
+    def _finish_all(self, requests: Sequence[Request], future: Any) -> None:
         """The sections of one task run. Only what each one did itself counts as its time."""
         self._in_flight -= 1
+        names = [request.section for request in requests]
         self._free_slots.append(self._running[names[0]].slot)
-        outcomes = outcomes_of(future.result(raise_on_failure=False), len(names))
+        assert self._runner is not None
+        outcomes = self._runner.outcomes(future, requests)
         began_s = self._running[names[0]].started_s
         for name, outcome in zip(names, outcomes, strict=True):
             running = self._running[name]
@@ -277,18 +281,18 @@ class Dispatch:
         )
         self.tell(Event("section_finished", now_s, name, headline_of(outcome), outcome))
 
-    def _abandon(self, cancel: Callable[[str], object], reason: str) -> None:
+    def _abandon(self, runner: Runner, reason: str) -> None:
         """Stop the workers, wait shortly for their tasks to end, record what did not finish."""
         self._scheduler.stop(f"the run was stopped ({reason})")
-        cancel(reason)
+        runner.cancel(reason)
         deadline = time.monotonic() + GRACE_S
         while self._running and time.monotonic() < deadline:
             try:
-                names, future = self._ended.get(timeout=0.1)
+                requests, future = self._ended.get(timeout=0.1)
             except queue.Empty:
-                cancel(reason)  # Again: a task that was on its way may have started its child only now.
+                runner.cancel(reason)  # Again: a task that was on its way may have started its child only now.
                 continue
-            self._finish_all(names, future)
+            self._finish_all(requests, future)
         for name in list(self._running):
             self._finish(name, Cancelled(reason))
 

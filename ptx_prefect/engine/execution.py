@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptx_prefect.engine.dispatch import Dispatch
 from ptx_prefect.engine.keys import inputs_digest, key_of, parts_of
 from ptx_prefect.engine.load import MeasuredPool
 from ptx_prefect.engine.perform import Request
+from ptx_prefect.engine.results import fetch_shared
+from ptx_prefect.engine.runners import open_runner, runs_elsewhere
 from ptx_prefect.engine.spending import Spending
+from ptx_prefect.engine.storage import open_storage
 from ptx_prefect.engine.store import Store, Stored
 from ptx_prefect.errors import MergeError, SpecError, WorkerError
 from ptx_prefect.merge.changesets import merge_changesets
@@ -30,8 +33,9 @@ from ptx_prefect.run.simulate import best_priority
 from ptx_prefect.settings import Settings
 from ptx_prefect.tree import Base, Changeset
 from ptx_prefect.workers.known import worker_for
-from ptx_prefect.workers.model_calls import cancel_calls
-from ptx_prefect.workers.process import cancel_all
+
+if TYPE_CHECKING:
+    from ptx_prefect.engine.cluster import Freight
 
 OBSERVERS: ContextVar[tuple[Observer, ...]] = ContextVar("OBSERVERS", default=())
 """Who else is told of events: the command line's display, a Python caller's callback."""
@@ -54,13 +58,15 @@ def on_event(observer: Observer) -> Iterator[None]:
 class Site:
     """Where a run takes place: the user's directory, the state directory, and the tree that sections change, if any.
 
-    ``base_reference`` is the base as other processes can open it (see ``workspaces.pin``).
+    ``base_reference`` is the base as other processes can open it (see ``workspaces.pin``). ``output`` is where the run
+    writes what a person looks for.
     """
 
     workdir: Path
     state: Path
     base: Base | None = None
     base_reference: Mapping[str, Any] | None = None
+    output: Path | None = None
 
 
 def check_sections(plan: Plan, workdir: Path) -> None:
@@ -109,11 +115,6 @@ def _limits(plan: Plan, settings: Settings) -> PoolLimits:
     )
 
 
-def _cancel(reason: str) -> None:
-    cancel_all(reason)
-    cancel_calls(reason)
-
-
 class Execution:
     """One plan being run; lives inside a Prefect flow."""
 
@@ -129,6 +130,7 @@ class Execution:
         spending: Spending | None = None,
     ) -> None:
         self.plan, self.site, self.fresh = plan, site, fresh
+        self._settings = settings
         self.store = Store(site.state)
         self.keys: dict[str, str] = {}
         self._parts: dict[str, dict[str, str]] = {}
@@ -141,7 +143,9 @@ class Execution:
         self.scheduler = Scheduler(plan.after, priority, retry=policy, fail_fast=fail_fast)
         self.spending = spending or Spending(None, settings)
         self._memory_limit_mb = float(settings.resources.max_memory_mb)
-        self.pool = MeasuredPool(_limits(plan, settings), on_change=self._tell_pool)
+        self._freight = self._freight_for_workers() if runs_elsewhere(settings) else None
+        # What this machine is doing says nothing about a cluster.
+        self.pool = MeasuredPool(_limits(plan, settings), on_change=self._tell_pool, is_measured=self._freight is None)
         self.dispatch = Dispatch(
             self.scheduler, self._prepare, self.pool, observers, spending=self.spending, batches=_batches(plan)
         )
@@ -154,7 +158,8 @@ class Execution:
         """
         self.dispatch.tell(Event("run_started", 0.0, detail=f"{len(self.plan.sections)} sections"))
         try:
-            self.dispatch.run(self.plan.after, cancel=_cancel)
+            with open_runner(self._settings, self._freight) as runner:
+                self.dispatch.run(self.plan.after, runner=runner)
         finally:
             self._remember_durations()
         return self.records
@@ -167,6 +172,13 @@ class Execution:
             for name, record in self.dispatch.records.items()
         }
 
+    def _freight_for_workers(self) -> Freight:
+        from ptx_prefect.engine.cluster import Freight
+
+        site = self.site
+        storage = self._settings.result_storage
+        return Freight(site.workdir, site.base, self.store, output=site.output, storage=storage)
+
     def _tell_pool(self, change: PoolChange) -> None:
         detail = f"{change.workers} at once: {change.reason}"
         self.dispatch.tell(Event("pool_changed", self.dispatch.elapsed_s, detail=detail))
@@ -177,7 +189,7 @@ class Execution:
         if start.name not in self.keys:
             self.parts_of(start.name)
         key = self.keys[start.name]
-        stored = None if self.fresh else self.store.get(key)
+        stored = None if self.fresh else self._stored(key)
         if stored is not None:
             return stored
         if start.attempt == 1:
@@ -200,7 +212,15 @@ class Execution:
             writes=section.writes,
             base=self.site.base_reference,
             start=self._start_of(section, self.site.base).to_json() if self.site.base else None,
+            result_storage=self._settings.result_storage,
         )
+
+    def _stored(self, key: str) -> Stored | None:
+        """A finished result, of this machine or of the shared storage."""
+        found, shared = self.store.get(key), self._settings.result_storage
+        if found is None and shared is not None and fetch_shared(open_storage(shared), self.store, key):
+            return self.store.get(key)
+        return found
 
     def parts_of(self, name: str) -> dict[str, str]:
         """What goes into the key of a section, which stands in ``keys`` from then on, as do its prerequisites'."""

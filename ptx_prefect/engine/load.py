@@ -51,17 +51,19 @@ class Sampler:
 
 
 class MeasuredPool:
-    """An :class:`AdaptivePool` that looks at the clock and the machine by itself."""
+    """An :class:`AdaptivePool` that looks at the clock and, unless not ``is_measured``, the machine by itself."""
 
-    def __init__(self, limits: PoolLimits, *, on_change: Callable[[PoolChange], object]) -> None:
+    def __init__(
+        self, limits: PoolLimits, *, on_change: Callable[[PoolChange], object], is_measured: bool = True
+    ) -> None:
         self.adaptive = AdaptivePool(limits, on_change=on_change)
-        self._sampler = Sampler()
+        self._sampler = Sampler() if is_measured else None
         self._began_s = time.monotonic()
 
     def limit(self, *, ready: int, running: int) -> int:
         """How many sections may run now."""
         now_s = time.monotonic() - self._began_s
-        load = self._sampler.sample()
+        load = self._sampler.sample() if self._sampler else None
         return self.adaptive.limit(ready=ready, running=running, now_s=now_s, load=load)
 
     def succeeded(self) -> None:

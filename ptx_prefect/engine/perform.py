@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ptx_prefect.engine.results import keep_shared, pack_result
+from ptx_prefect.engine.storage import open_storage
 from ptx_prefect.engine.store import Store
 from ptx_prefect.engine.workspaces import in_workspace
 from ptx_prefect.errors import PtxError
@@ -22,6 +24,8 @@ class Request:
     """What a task run is given. Plain JSON only, so that it crosses machines.
 
     ``base`` refers to the tree that the section changes, ``start`` is what its prerequisites changed there.
+    ``result_storage`` names where finished results are kept beside the state directory. ``run_id`` and ``home`` (the
+    files of ``workdir`` that travel along) are for workers on other machines.
     """
 
     section: str
@@ -42,6 +46,9 @@ class Request:
     start: Mapping[str, Any] | None = None
     calls_allowed: int | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
+    result_storage: str | None = None
+    run_id: str = ""
+    home: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -60,6 +67,7 @@ def perform(request: Request) -> WorkerOutcome:
         outcome = _work(request, store.directory(request.key))
         if isinstance(outcome, Done):
             store.put(request.key, outcome, section=request.section, parts=request.parts)
+            _share(request, outcome, store.directory(request.key))
     except PtxError as error:
         return Failed(str(error), kind=type(error).__name__, permanent=True)
     except Exception as error:
@@ -88,20 +96,28 @@ def work_once(request: Request) -> WorkerOutcome:
         return Failed(str(error), kind=type(error).__name__, permanent=True)
 
 
+def _share(request: Request, outcome: Done, directory: Path) -> None:
+    """Also keep the result where other machines find it."""
+    if request.result_storage is not None:
+        data = pack_result(outcome, directory, section=request.section, parts=request.parts)
+        keep_shared(open_storage(request.result_storage), request.key, data)
+
+
 def _work(request: Request, directory: Path) -> WorkerOutcome:
     if request.base is None:
-        return _run_worker(request, directory, Path(request.workdir))
+        return run_worker(request, directory, Path(request.workdir))
     return in_workspace(
         request.base,
         Changeset.from_json(request.start or {"changes": []}),
-        lambda path: _run_worker(request, directory, path),
+        lambda path: run_worker(request, directory, path),
         section=request.section,
         root=Path(request.state_dir) / "workspaces",
         writes=request.writes,
     )
 
 
-def _run_worker(request: Request, directory: Path, workdir: Path) -> WorkerOutcome:
+def run_worker(request: Request, directory: Path, workdir: Path) -> WorkerOutcome:
+    """Run the section's worker in ``workdir``; its log and files lie in ``directory``."""
     job = Job(
         section=request.section,
         description=request.description,

@@ -13,6 +13,7 @@ from ptx_prefect.engine.artifacts import ProgressArtifact, plan_artifact, report
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report
 from ptx_prefect.engine.spending import Spending
+from ptx_prefect.engine.storage import check_storage
 from ptx_prefect.engine.workspaces import pin
 from ptx_prefect.errors import RunError
 from ptx_prefect.report import Report, report_markdown
@@ -40,9 +41,11 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     spec, plan = plan_task(spec, settings, state_dir=state, ledger=spending.ledger if spec.budget else None)
     check_sections(plan, Path(spec.workdir))
     check_after(spec, settings)
+    if settings.result_storage is not None:
+        check_storage(settings.result_storage)
     base, reference = pin(spec.base) if spec.base is not None else (None, None)
-    site = Site(Path(spec.workdir), state, base, reference)
     output = open_output(spec.task_id, spec.output_dir)
+    site = Site(Path(spec.workdir), state, base, reference, output)
     plan_artifact(plan)
     log = EventLog(output / "events.jsonl")
     observers: tuple[Observer, ...] = (*OBSERVERS.get(), log, ProgressArtifact(spec.task_id, len(plan.sections)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
@@ -41,9 +42,9 @@ def run_section(request: dict[str, Any]) -> dict[str, Any]:
 
 
 class BatchFailedError(PtxError):
-    """Makes a batch's task run FAILED in Prefect where one of its sections failed; carries all outcomes."""
+    """Makes a batch's task run FAILED in Prefect where one of its sections failed; carries what all of them gave."""
 
-    def __init__(self, message: str, outcomes: list[dict[str, Any] | None]) -> None:
+    def __init__(self, message: str, outcomes: Sequence[dict[str, Any] | bytes | None]) -> None:
         self.outcomes = outcomes
         super().__init__(message, outcomes)
 

@@ -17,6 +17,7 @@ from ptx_prefect.engine.artifacts import report_artifact, safely
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report, write_text
 from ptx_prefect.engine.spending import Spending
+from ptx_prefect.engine.storage import check_storage
 from ptx_prefect.engine.workspaces import empty_base
 from ptx_prefect.errors import SpecError, VoteError
 from ptx_prefect.plan.durations import Durations
@@ -70,6 +71,8 @@ def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> 
     mistakes = mistakes_in_vote(spec, workdir=workdir, has_worker=settings.default_worker is not None)
     if mistakes:
         raise SpecError(mistakes)
+    if settings.result_storage is not None:
+        check_storage(settings.result_storage)
     reap_orphans(state)
     output = open_output(spec.task_id, spec.output_dir)
     log = EventLog(output / "events.jsonl")
@@ -191,7 +194,7 @@ class _Voting:
         execution = Execution(
             plan,
             self.settings,
-            Site(self.workdir, self.state, base, reference),
+            Site(self.workdir, self.state, base, reference, self.output),
             fresh=self.fresh,
             fail_fast=self.spec.fail_fast,
             observers=self.observers,

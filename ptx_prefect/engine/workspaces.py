@@ -27,10 +27,14 @@ def pin(spec: BaseSpec | str) -> tuple[Base, dict[str, Any]]:
     wanted = BaseSpec(path=spec) if isinstance(spec, str) else spec
     place = place_of_base(wanted)
     base = Base.of_revision(place, wanted.revision) if wanted.revision else Base.of_directory(place)
-    reference = {"path": str(base.root), "revision": base.revision, "digest": base.digest}
+    return base, adopt(base)
+
+
+def adopt(base: Base) -> dict[str, Any]:
+    """A reference to a base that this process has from elsewhere."""
     with _LOCK:
         _PINNED[base.digest] = base
-    return base, reference
+    return {"path": str(base.root), "revision": base.revision, "digest": base.digest}
 
 
 def empty_base(state: Path) -> tuple[Base, dict[str, Any]]:

@@ -34,7 +34,7 @@ class Base:
     """A pinned tree: ``root`` is where it is read from, ``revision`` the full commit id (None: a directory).
 
     ``prefix`` is the folder of the repository that counts as the tree (empty or ending in ``/``); ``is_git`` tells
-    that ``.gitignore`` files are obeyed.
+    that ``.gitignore`` files are obeyed, ``is_copy`` that it is a revision whose history stayed on another machine.
     """
 
     root: Path
@@ -42,6 +42,7 @@ class Base:
     revision: str | None = None
     prefix: str = ""
     is_git: bool = False
+    is_copy: bool = False
 
     @staticmethod
     def of_directory(path: Path | str) -> Base:
@@ -53,6 +54,12 @@ class Base:
         stamps = list_directory(root, skip=is_litter).files if listed is None else listed
         entries = {name: _entry_of(root / name, stamp) for name, stamp in sorted(stamps.items())}
         return Base(root, entries, is_git=listed is not None)
+
+    @staticmethod
+    def of_files(path: Path | str, names: Iterable[str]) -> Base:
+        """Only these files of a directory; nothing else in it is looked at."""
+        root = Path(path).resolve()
+        return Base(root, {name: _entry_of(root / name, stamp_of((root / name).lstat())) for name in sorted(names)})
 
     @staticmethod
     def of_revision(repository: Path | str, revision: str) -> Base:
@@ -119,7 +126,7 @@ class Base:
             content = read_entry(self.root / path, entry.mode)
         except OSError as error:
             raise TreeError(f"the base lost {path!r} since it was pinned ({error.strerror}); run again") from error
-        if digest_of(content) != entry.identity:
+        if not holds(entry.identity, content):
             raise TreeError(f"{path!r} in {str(self.root)!r} changed while it was being worked on; run again")
         return content
 
@@ -131,6 +138,12 @@ def holds(identity: str, content: bytes) -> bool:
     wanted = identity.removeprefix(BLOB)
     algorithm = "sha1" if len(wanted) == 40 else "sha256"
     return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == wanted
+
+
+def names_by_git(root: Path) -> tuple[str, ...] | None:
+    """The files that git tracks or would track below ``root``; None outside a work tree."""
+    listed = _listed_by_git(root)
+    return None if listed is None else tuple(sorted(listed))
 
 
 def _listed_by_git(root: Path) -> dict[str, Stamp] | None:

@@ -59,16 +59,30 @@ def _make_template(template: Path, base: Base) -> None:
     (template / "info" / "attributes").write_text("* -text -eol -ident -filter -working-tree-encoding\n")
     for key, value in {"core.bare": "false", "core.autocrlf": "false", "core.excludesFile": os.devnull}.items():
         run_git(template, "config", key, value)
-    if base.revision is None:
+    if base.revision is None and not base.is_copy:
         return
     environment = {"GIT_DIR": str(template), "GIT_WORK_TREE": str(template)}
-    head = base.revision
+    head = base.revision or _commit(template, _tree_of_copy(template, base))
     if base.prefix:
-        author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _NOBODY.items()}
-        tree = f"{base.revision}:{base.prefix}"
-        head = run_git(template, "commit-tree", tree, "-m", "base", env=environment | author).decode().strip()
+        head = _commit(template, f"{base.revision}:{base.prefix}")
     run_git(template, "read-tree", head, env=environment)
     (template / "HEAD").write_text(f"{head}\n")
+
+
+def _tree_of_copy(template: Path, base: Base) -> str:
+    """The tree object of a base whose repository is elsewhere, made from its files."""
+    environment = {"GIT_DIR": str(template), "GIT_WORK_TREE": str(base.root)}
+    listing = b"".join(os.fsencode(path) + b"\0" for path in base.paths())
+    run_git(
+        base.root, "add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=listing, env=environment
+    )
+    return run_git(template, "write-tree", env=environment).decode().strip()
+
+
+def _commit(template: Path, tree: str) -> str:
+    author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _NOBODY.items()}
+    author |= {"GIT_DIR": str(template), "GIT_WORK_TREE": str(template)}
+    return run_git(template, "commit-tree", tree, "-m", "base", env=author).decode().strip()
 
 
 _NOBODY = {"NAME": "ptx", "EMAIL": "ptx@localhost", "DATE": "2000-01-01T00:00:00Z"}

@@ -92,7 +92,7 @@ def run_process(order: Order, *, beat: Callable[[str], None], spawner: Spawner |
     children_dir(order.state_dir)
     ours, theirs = socket.socketpair()
     marker = secrets.token_hex(16)
-    live = _Live(order.section, ours)
+    live = _Live(order.section, ours, order.log_path)
     with ours, _registered(live):
         with theirs:
             (spawner or shared_spawner()).adopt(theirs)
@@ -111,14 +111,15 @@ def run_process(order: Order, *, beat: Callable[[str], None], spawner: Spawner |
     return _ended_from(last)
 
 
-def cancel_all(reason: str, *, section: str | None = None) -> int:
-    """End every child of this process now (or one section's); for any thread.
+def cancel_all(reason: str, *, section: str | None = None, below: Path | None = None) -> int:
+    """End every child of this process now (or one section's, or those that log ``below`` a directory); for any thread.
 
     Returns how many were told. Their :func:`run_process` returns with ``by="cancelled"``.
     """
     told = 0
     for live in list(_live):
-        if section is None or live.section == section:
+        is_there = below is None or live.log_path.is_relative_to(below)
+        if is_there and (section is None or live.section == section):
             live.cancel(reason)
             told += 1
     return told
@@ -127,8 +128,9 @@ def cancel_all(reason: str, *, section: str | None = None) -> int:
 class _Live:
     """A running child as :func:`cancel_all` sees it."""
 
-    def __init__(self, section: str, connection: socket.socket) -> None:
+    def __init__(self, section: str, connection: socket.socket, log_path: Path) -> None:
         self.section = section
+        self.log_path = log_path
         self.reason: str | None = None
         self._connection = connection
         self._has_begun = False

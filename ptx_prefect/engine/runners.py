@@ -1,0 +1,114 @@
+"""Where sections run: threads of this process, or a Dask or Ray cluster; one setting, the same flows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
+
+from prefect.context import FlowRunContext
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from ptx_prefect.engine.perform import Request
+from ptx_prefect.engine.tasks import outcomes_of, run_batch, run_section
+from ptx_prefect.errors import SpecError
+from ptx_prefect.run.outcomes import Outcome
+from ptx_prefect.settings import Settings
+from ptx_prefect.workers.model_calls import cancel_calls
+from ptx_prefect.workers.process import cancel_all
+
+if TYPE_CHECKING:
+    from ptx_prefect.engine.cluster import Freight
+
+
+class Runner(Protocol):
+    """Takes requests to where they are done. A future is Prefect's."""
+
+    def submit(self, requests: Sequence[Request], *, name: str, after: Sequence[Any]) -> Any:
+        """One task run for one section or a batch; ``after`` are finished futures that draw the edges to it."""
+        ...
+
+    def outcomes(self, future: Any, requests: Sequence[Request]) -> list[Outcome | None]:
+        """What came of a future that is done, section by section; None: not begun, to be sent again."""
+        ...
+
+    def cancel(self, reason: str) -> None:
+        """End the work of all that is under way. May be called again; does not wait."""
+        ...
+
+
+class HereRunner:
+    """Threads of the flow's own process: requests name places on this machine."""
+
+    def submit(self, requests: Sequence[Request], *, name: str, after: Sequence[Any]) -> Any:
+        """As :class:`Runner`."""
+        if len(requests) == 1:
+            named: Any = run_section.with_options(task_run_name=name)
+            return named.submit(requests[0].to_json(), return_state=False, wait_for=after)
+        batch: Any = run_batch.with_options(task_run_name=name)
+        text = json.dumps([request.to_json() for request in requests])
+        return batch.submit(text, return_state=False, wait_for=after)
+
+    def outcomes(self, future: Any, requests: Sequence[Request]) -> list[Outcome | None]:
+        """As :class:`Runner`."""
+        return outcomes_of(future.result(raise_on_failure=False), len(requests))
+
+    def cancel(self, reason: str) -> None:
+        """As :class:`Runner`."""
+        cancel_all(reason)
+        cancel_calls(reason)
+
+
+def runs_elsewhere(settings: Settings) -> bool:
+    """Whether sections leave this process: by the settings, or because the flow was given such a task runner."""
+    return settings.task_runner != "concurrent" or not isinstance(_flows_own(), ThreadPoolTaskRunner | None)
+
+
+@contextlib.contextmanager
+def open_runner(settings: Settings, freight: Freight | None) -> Iterator[Runner]:
+    """The runner of one run; a cluster of its own starts and ends with the block.
+
+    Args:
+        freight: what travels to a cluster; None: sections stay here.
+
+    Raises:
+        SpecError: the extra is not installed, or the options do not fit.
+    """
+    if freight is None:
+        yield HereRunner()
+        return
+    from ptx_prefect.engine.cluster import ClusterRunner
+
+    if settings.task_runner == "concurrent":
+        yield ClusterRunner(_flows_own(), freight)
+        return
+    options = dict(settings.task_runner_options)
+    remote_options = options.pop("remote_options", None) if settings.task_runner == "ray" else None
+    with contextlib.ExitStack() as stack:
+        if remote_options:
+            stack.enter_context(import_module("prefect_ray.context").remote_options(**remote_options))
+        try:
+            runner = stack.enter_context(_make(settings.task_runner, options))
+            if settings.task_runner == "dask":
+                _ = runner.client  # Made at first use: a cluster that is not there is found now.
+        except (TypeError, ValueError, OSError) as error:
+            told = f"{settings.task_runner} cannot be used: {error}; look at task_runner_options"
+            raise SpecError({"task_runner": told}, "settings") from error
+        yield ClusterRunner(runner, freight)
+
+
+def _make(kind: str, options: dict[str, Any]) -> Any:
+    if find_spec(f"prefect_{kind}") is None:
+        raise SpecError({"task_runner": f'{kind!r} needs an extra: pip install "ptx-prefect[{kind}]"'}, "settings")
+    # By name: neither is there when types are checked without the extras.
+    return getattr(import_module(f"prefect_{kind}"), {"dask": "DaskTaskRunner", "ray": "RayTaskRunner"}[kind])(
+        **options
+    )
+
+
+def _flows_own() -> Any:
+    context = FlowRunContext.get()
+    return context.task_runner if context is not None else None
