@@ -54,9 +54,7 @@ def test_a_failed_one_brings_its_log_and_is_not_kept_as_finished(directory: Path
 
 
 @pytest.mark.parametrize("address", ["memory://ptx-test", "file://{}"])
-def test_a_shared_storage_gives_back_what_another_machine_made(
-    directory: Path, tmp_path: Path, address: str
-) -> None:
+def test_a_shared_storage_gives_back_what_another_machine_made(directory: Path, tmp_path: Path, address: str) -> None:
     storage = open_storage(address.format(tmp_path / "shared"))
     assert not fetch_shared(storage, Store(tmp_path / "b"), KEY)
     keep_shared(storage, KEY, pack_result(done(directory), directory, section="s"))
