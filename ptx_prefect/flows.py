@@ -9,8 +9,9 @@ from prefect import Flow
 from prefect.context import SettingsContext, get_settings_context
 from prefect.runtime import flow_run
 from prefect.task_runners import ConcurrentTaskRunner
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
+from ptx_prefect.engine.forms import JSON_BOX, form_of
 from ptx_prefect.engine.sectioning import run_sectioning
 from ptx_prefect.errors import RunError, SpecError
 from ptx_prefect.report import Report
@@ -21,6 +22,10 @@ from ptx_prefect.spec import SectioningSpec, TaskSpec, VotingSpec, parse_spec
 _RUNNER: Any = ConcurrentTaskRunner(max_workers=1000)
 
 Fresh = Annotated[bool, Field(description="Run everything, whatever was finished before.")]
+# What Prefect's UI draws as a form; `parse_spec` decides what is right.
+SectioningForm = Annotated[SectioningSpec, WithJsonSchema(form_of(SectioningSpec))]
+VotingForm = Annotated[VotingSpec, WithJsonSchema(form_of(VotingSpec))]
+TaskBox = Annotated[TaskSpec, WithJsonSchema(dict(JSON_BOX))]
 
 
 def _run_name() -> str:
@@ -60,12 +65,12 @@ def _flow(function: Callable[..., Any]) -> CalledFlow:
 
 # Parameters are checked by `parse_spec`, which tells all mistakes at once; Prefect would stop at its own wording.
 @_flow
-def sectioning(spec: SectioningSpec, fresh: Fresh = False) -> dict[str, Any]:
+def sectioning(spec: SectioningForm, fresh: Fresh = False) -> dict[str, Any]:
     """Split one task into sections, run them in parallel, merge and validate what they made.
 
     Args:
-        spec: the task (a mapping, JSON text or a SectioningSpec).
-        fresh: run everything, whatever was finished before.
+        spec: The task. To paste it as JSON, choose that in the menu at the right. (In Python: a mapping or JSON text.)
+        fresh: Run everything, whatever was finished before.
 
     Returns:
         The report as plain JSON.
@@ -81,10 +86,14 @@ def sectioning(spec: SectioningSpec, fresh: Fresh = False) -> dict[str, Any]:
 
 
 @_flow
-def execute(spec: TaskSpec, fresh: Fresh = False) -> dict[str, Any]:
+def execute(spec: TaskBox, fresh: Fresh = False) -> dict[str, Any]:
     """Run a task of either mode: `sectioning` splits it, `voting` compares approaches.
 
-    Args, returns and raises as :func:`sectioning`.
+    Args:
+        spec: The task of either mode as JSON, as `ptx run` takes it from a file.
+        fresh: Run everything, whatever was finished before.
+
+    Returns and raises as :func:`sectioning` and :func:`voting`.
     """
     task = parse_spec(spec)
     if isinstance(task, VotingSpec):
@@ -93,12 +102,12 @@ def execute(spec: TaskSpec, fresh: Fresh = False) -> dict[str, Any]:
 
 
 @_flow
-def voting(spec: VotingSpec, fresh: Fresh = False) -> dict[str, Any]:
+def voting(spec: VotingForm, fresh: Fresh = False) -> dict[str, Any]:
     """Run rival approaches to one task, gate and measure them, pick or synthesise the winner.
 
     Args:
-        spec: the task (a mapping, JSON text or a VotingSpec).
-        fresh: let every voter write its candidate anew.
+        spec: The task. To paste it as JSON, choose that in the menu at the right. (In Python: a mapping or JSON text.)
+        fresh: Let every voter write its candidate anew.
 
     Returns:
         The report as plain JSON; its ``results.decision`` is the decision with the evidence for it.

@@ -135,6 +135,12 @@ def down(state: Path) -> str | None:
     return str(kept["url"])
 
 
+def kept_url(state: Path) -> str | None:
+    """Where the server of `ptx up` answers; None where there is none."""
+    kept = _kept(state)
+    return None if kept is None else str(kept["url"])
+
+
 def _kept(state: Path) -> dict[str, str | int] | None:
     """What `ptx up` wrote down, where that very process lives and answers."""
     try:
