@@ -65,6 +65,9 @@ class Results(StrictModel):
     decision: Mapping[str, Any] | None = None
     validation: Mapping[str, Any] | None = None
     published: Mapping[str, Any] | None = None
+    review: Annotated[Mapping[str, Any] | None, Field(description="What a person decided, with `review: pause`.")] = (
+        None
+    )
     after: Annotated[tuple[Mapping[str, Any], ...], Field(description="Verdicts on the merged output.")] = ()
 
 

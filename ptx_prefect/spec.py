@@ -171,6 +171,13 @@ class SectioningSpec(_Task):
     ] = ()
     strict: Annotated[bool, Field(description="Refuse a task that gains nothing from running in parallel.")] = False
     after: Annotated[tuple[AfterStep, ...], Field(description="Steps on the merged output, in order.")] = ()
+    review: Annotated[
+        Literal["report", "pause"],
+        Field(description="Conflicts go into the report; `pause`: the run waits for a person, also before publishing."),
+    ] = "report"
+    review_timeout_seconds: Annotated[
+        Seconds, Field(description="How long `review: pause` waits; then nothing is published (seconds).")
+    ] = 86400
     on_overlap: Annotated[
         Literal["sequence", "merge", "refuse"], Field(description="Two sections that would write the same file.")
     ] = "sequence"
@@ -318,6 +325,8 @@ def _relations(data: Mapping[str, Any], mode: str) -> dict[str, str]:
     output = data.get("merged_output")
     if isinstance(output, Mapping) and len([key for key, value in output.items() if value]) != 1:
         mistakes["merged_output"] = "takes exactly one of directory, branch, patches"
+    if data.get("review") == "pause" and not data.get("base"):
+        mistakes["review"] = "'pause' is for tasks with a base: without one there is nothing to merge or publish"
     if output and not data.get("base"):
         mistakes.setdefault("merged_output", "needs a base: the tree that the sections change")
     return mistakes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ptx_prefect.cli import cache as _cache  # noqa: F401 - adds its commands
 from ptx_prefect.cli import deploy as _deploy  # noqa: F401
+from ptx_prefect.cli import review as _review  # noqa: F401
 from ptx_prefect.cli.commands import main
 
 __all__ = ["main"]

@@ -92,7 +92,7 @@ def _prefect_file(names: tuple[str, ...], pool: str, directory: str | None) -> s
 
 def _deployment_of(name: str) -> RunnerDeployment:
     """As prefect.yaml has it, with the module path as entrypoint: a run's process imports the installed package."""
-    from prefect.flows import EntrypointType
+    from prefect.types.entrypoint import EntrypointType
 
     import ptx_prefect
 

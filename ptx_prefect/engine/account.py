@@ -37,6 +37,7 @@ class Aggregated:
     tests: Mapping[str, Any] | None = None
     validation: Mapping[str, Any] | None = None
     published: Mapping[str, Any] | None = None
+    review: Mapping[str, Any] | None = None
     after: tuple[Mapping[str, Any], ...] = ()
     merged: Changeset | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +92,7 @@ def make_report(
             tests=aggregated.tests,
             validation=aggregated.validation,
             published=aggregated.published,
+            review=aggregated.review,
             after=aggregated.after,
         ),
         performance_metrics=_performance(plan, ordered, measured),

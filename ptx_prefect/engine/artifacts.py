@@ -60,6 +60,12 @@ def report_artifact(report: Report, markdown: str) -> None:
     )
 
 
+def review_artifact(task_id: str, markdown: str, about: str) -> None:
+    """What a person is to decide, as markdown."""
+    text = markdown if len(markdown) <= MAX_MARKDOWN else markdown[:MAX_MARKDOWN] + "\n\n… cut"
+    safely(create_markdown_artifact, key=key_of_artifact("review", task_id), markdown=text, description=about)
+
+
 class ProgressArtifact:
     """One progress bar, updated in place, at most once in ``interval_s`` seconds: each update costs a request."""
 

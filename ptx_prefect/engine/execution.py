@@ -179,6 +179,10 @@ class Execution:
         storage = self._settings.result_storage
         return Freight(site.workdir, site.base, self.store, output=site.output, storage=storage)
 
+    def say(self, text: str) -> None:
+        """Tell whoever follows the run."""
+        self.dispatch.tell(Event("note", self.dispatch.elapsed_s, detail=text))
+
     def _tell_pool(self, change: PoolChange) -> None:
         detail = f"{change.workers} at once: {change.reason}"
         self.dispatch.tell(Event("pool_changed", self.dispatch.elapsed_s, detail=detail))

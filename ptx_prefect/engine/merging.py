@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 from ptx_prefect.engine.account import Aggregated
 from ptx_prefect.engine.execution import Execution
 from ptx_prefect.engine.output import slug_of
+from ptx_prefect.engine.reviewed import Reviewed, Sides
 from ptx_prefect.errors import TreeError
+from ptx_prefect.merge.changesets import Merged
 from ptx_prefect.merge.result import Conflict
 from ptx_prefect.merge.steps import rest_after, steps_of
 from ptx_prefect.run.outcomes import Done
@@ -37,20 +39,47 @@ def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, outpu
         if isinstance(outcome := execution.scheduler.outcomes.get(section.name), Done) and outcome.changeset is not None
     ]
     state = execution.site.state
-    found = validate(base, sides, after=after, checks=spec.checks, root=state / "workspaces", state_dir=state)
-    review = [_conflict(row) for row in found.merged.conflicts]
+
+    def check(sides: Sides, decide: Callable[[Merged], Merged] | None) -> Validation:
+        workspaces = state / "workspaces"
+        return validate(base, sides, after=after, checks=spec.checks, root=workspaces, state_dir=state, decide=decide)
+
+    found = check(sides, None)
+    if spec.review != "pause" or not sides:
+        return _close(spec, base, sides, Reviewed(found, True, {}), after, output, state)
+    from ptx_prefect.engine.hold_review import hold_review  # only with a review: forms take a while to import
+
+    reviewed = hold_review(spec, base, sides, found, check, after=after, state=state, say=execution.say)
+    return _close(spec, base, sides, reviewed, after, output, state)
+
+
+def _close(
+    spec: SectioningSpec,
+    base: Base,
+    sides: Sides,
+    reviewed: Reviewed,
+    after: Mapping[str, Sequence[str]],
+    output: Path,
+    state: Path,
+) -> Aggregated:
+    """Publish what may be published, keep what is not, say what a person has still to look at."""
+    found = reviewed.found
+    review = [_conflict(row) for row in found.merged.conflicts if row not in reviewed.kept_as_merged]
     review += [_conflict(row) for ejection in found.ejected for row in ejection.conflicts]
-    failures: list[str] = []
+    failures = list(reviewed.failures)
     if not found.passed:
         why = found.note or "; ".join(row.reason for row in found.checks if not row.passed)
         failures.append(f"The merged tree does not pass its checks, so nothing was published: {why}")
     place, published = None, None
-    if found.passed:
+    if found.passed and reviewed.approved:
         try:
             place, published = _publish(spec, base, sides, found, after, output, state)
         except TreeError as error:
             failures.append(f"The merged tree was not published: {error}")
-    _keep_for_review(sides, found, output)
+    left_out = {**{row.section: row.reason for row in found.ejected}, **reviewed.left_out}
+    _keep_for_review(sides, left_out, output)
+    if not reviewed.approved:
+        review.append(_not_approved(reviewed, output))
     return Aggregated(
         merged_output=place,
         conflicts_resolved=len(found.merged.resolutions),
@@ -58,11 +87,21 @@ def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, outpu
         resolutions=tuple(asdict(row) for row in found.merged.resolutions[:MAX_RESOLUTIONS]),
         validation=_validation(found),
         published=published,
-        merged=found.merged.changeset if found.passed else None,
-        left_out={row.section: row.reason for row in found.ejected},
+        review=reviewed.record or None,
+        merged=found.merged.changeset if found.passed and reviewed.approved else None,
+        left_out=left_out,
         failures=tuple(failures),
-        notes=(f"what was left out lies in {str(output / REVIEW)!r}",) if found.ejected else (),
+        notes=(f"what was left out lies in {str(output / REVIEW)!r}",) if left_out else (),
     )
+
+
+def _not_approved(reviewed: Reviewed, output: Path) -> dict[str, Any]:
+    """The merged tree that nobody approved, kept beside the report and named among what is to be reviewed."""
+    folder = output / REVIEW / "merged"
+    merged = reviewed.found.merged
+    _write_files(merged.changeset, folder)
+    reason = reviewed.failures[0] if reviewed.failures else "it was not approved"
+    return {"class": "file", "path": str(folder), "place": "merged tree", "reason": reason, "sections": merged.sections}
 
 
 def target_of(wanted: Output | str | None, output: Path) -> Target:
@@ -105,10 +144,9 @@ def _publish(
     return place, {"run_id": done.run_id, "kind": done.kind, "where": done.where, "identity": done.identity}
 
 
-def _keep_for_review(sides: Sequence[tuple[str, Changeset]], found: Validation, output: Path) -> None:
+def _keep_for_review(sides: Sides, gone: Collection[str], output: Path) -> None:
     """What was left out of the merged tree is not lost: each ejected section's files lie below ``review/``."""
     shutil.rmtree(output / REVIEW, ignore_errors=True)
-    gone = {row.section for row in found.ejected}
     for name, changes in sides:
         if name in gone:
             _write_files(changes, output / REVIEW / slug_of(name))

@@ -10,6 +10,7 @@ from ptx_prefect.engine.account import Aggregated, Measured, make_report
 from ptx_prefect.engine.afterwards import check_after, run_after
 from ptx_prefect.engine.aggregate import aggregate
 from ptx_prefect.engine.artifacts import ProgressArtifact, plan_artifact, report_artifact
+from ptx_prefect.engine.events import EventsForPrefect, review_requested, run_finished
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report
 from ptx_prefect.engine.spending import Spending
@@ -48,7 +49,8 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     site = Site(Path(spec.workdir), state, base, reference, output)
     plan_artifact(plan)
     log = EventLog(output / "events.jsonl")
-    observers: tuple[Observer, ...] = (*OBSERVERS.get(), log, ProgressArtifact(spec.task_id, len(plan.sections)))
+    seen = (ProgressArtifact(spec.task_id, len(plan.sections)), EventsForPrefect(spec.task_id))
+    observers: tuple[Observer, ...] = (*OBSERVERS.get(), log, *seen)
     execution = Execution(
         plan, settings, site, fresh=fresh, fail_fast=spec.fail_fast, observers=observers, spending=spending
     )
@@ -61,12 +63,16 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
 def _to_report(spec: SectioningSpec, settings: Settings, execution: Execution, output: Path, began_s: float) -> Report:
     """Run, aggregate, write; the report is written even when the run is stopped."""
     stopped: BaseException | None = None
+    aggregated, dispatch_s = Aggregated(), None
     try:
         execution.run()
-    except (KeyboardInterrupt, SystemExit) as error:
+        dispatch_s = execution.dispatch.elapsed_s
+        aggregated = aggregate(spec, execution, output)
+    except Exception:
+        raise
+    except BaseException as error:  # Ctrl-C, a signal of Prefect's worker: also while a person is waited for
         stopped = error
-    dispatch_s = execution.dispatch.elapsed_s
-    aggregated = Aggregated() if stopped else aggregate(spec, execution, output)
+    dispatch_s = execution.dispatch.elapsed_s if dispatch_s is None else dispatch_s
     if spec.after and not stopped and (aggregated.merged is not None or execution.site.base is None):
         done = run_after(spec, settings, execution, aggregated.merged, output)
         aggregated = replace(aggregated, after=done.verdicts, failures=(*aggregated.failures, *done.failures))
@@ -103,4 +109,10 @@ def _write(execution: Execution, measured: Measured, aggregated: Aggregated, out
         ) from error
     execution.dispatch.tell(Event("run_finished", execution.dispatch.elapsed_s, detail=report.status))
     report_artifact(report, report_markdown(report))
+    if report.results.manual_review_required:
+        found = [dict(row) for row in report.results.manual_review_required[:20]]
+        review_requested(
+            report.task_id, "report", {"conflicts": len(report.results.manual_review_required), "first": found}
+        )
+    run_finished(report)
     return report

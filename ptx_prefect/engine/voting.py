@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 
 from ptx_prefect.engine.account import Measured, make_vote_report
 from ptx_prefect.engine.artifacts import report_artifact, safely
+from ptx_prefect.engine.events import EventsForPrefect, run_finished
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report, write_text
 from ptx_prefect.engine.spending import Spending
@@ -77,7 +78,9 @@ def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> 
     output = open_output(spec.task_id, spec.output_dir)
     log = EventLog(output / "events.jsonl")
     try:
-        return _Voting(spec, settings, state, workdir, output, fresh, (*OBSERVERS.get(), log)).to_report(began_s)
+        return _Voting(
+            spec, settings, state, workdir, output, fresh, (*OBSERVERS.get(), log, EventsForPrefect(spec.task_id))
+        ).to_report(began_s)
     finally:
         log.close()
 
@@ -237,6 +240,7 @@ class _Voting:
         )
         write_report(report, self.output)
         report_artifact(report, report_markdown(report))
+        run_finished(report)
         return report
 
     def _tell(self, event: Event) -> None:

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +83,7 @@ def validate(
     state_dir: Path,
     timeout_s: float = 600.0,
     budget: Budget | None = None,
+    decide: Callable[[Merged], Merged] | None = None,
 ) -> Validation:
     """Merge ``sides`` (in plan order) and check the result; eject the smallest set that makes it fail.
 
@@ -93,8 +94,9 @@ def validate(
         checks: commands (argv) that must exit with 0 in the merged tree; ``timeout_s`` is for each.
         root: a directory for workspaces; ``state_dir`` holds the registry of children.
         budget: how much the search for culprits may cost.
+        decide: puts what a person has decided into each merge, before it is looked at.
     """
-    bench = _Bench(base, list(sides), dict(after or {}), checks, root, state_dir, timeout_s)
+    bench = _Bench(base, list(sides), dict(after or {}), checks, root, state_dir, timeout_s, decide)
     return bench.validation(budget or Budget())
 
 
@@ -110,8 +112,9 @@ class _Bench:
         root: Path,
         state_dir: Path,
         timeout_s: float,
+        decide: Callable[[Merged], Merged] | None,
     ) -> None:
-        self.base, self.sides, self.after = base, sides, after
+        self.base, self.sides, self.after, self.decide = base, sides, after, decide
         self.commands, self.root, self.state_dir, self.timeout_s = commands, root, state_dir, timeout_s
         self.names = [name for name, _ in sides]
         self.results: dict[frozenset[str], tuple[CheckResult, ...]] = {}
@@ -196,7 +199,8 @@ class _Bench:
     def _merge(self, names: frozenset[str]) -> Merged:
         if names not in self.merges:
             sides = [side for side in self.sides if side[0] in names]
-            self.merges[names] = merge_changesets(self.base, sides, after=self.after)
+            merged = merge_changesets(self.base, sides, after=self.after)
+            self.merges[names] = self.decide(merged) if self.decide else merged
         return self.merges[names]
 
     def _reads_well(self, names: frozenset[str]) -> bool:
