@@ -69,7 +69,7 @@ _PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
 
 def deployments() -> dict[str, Any]:
     """Our ``deployments/prefect.yaml``: in the wheel beside the package, in a checkout where it is kept."""
-    import yaml
+    import yaml  # type: ignore[import-untyped]  # no stubs among our dependencies
 
     package = Path(__file__).parents[1]
     for place in (package / "prefect.yaml", package.parent / "deployments" / "prefect.yaml"):
