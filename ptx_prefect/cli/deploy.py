@@ -13,7 +13,6 @@ import click
 
 from ptx_prefect.cli.commands import OK, ptx
 from ptx_prefect.errors import RunError, SpecError
-from ptx_prefect.strict import nearest
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -45,6 +44,8 @@ def serve(limit: int) -> int:
 )
 def deploy(names: tuple[str, ...], pool: str, directory: Path) -> int:
     """Deploy sectioning, voting and execute (or only NAME...) onto a work pool, by `prefect deploy`."""
+    from ptx_prefect.strict import nearest
+
     wanted = names or FLOWS
     wrong = {name: f"is no flow of ours; {nearest(name, FLOWS)}" for name in wanted if name not in FLOWS}
     if wrong:
