@@ -5,12 +5,19 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ptx_prefect.merge.lines import split
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _COMMENT = re.compile(r"#[^\n]*")
+
+
+@functools.lru_cache(maxsize=8)
+def line_counts(text: str) -> Counter[str]:
+    """How often each line stands in the text. Shared by all who ask: not to be changed."""
+    return Counter(split(text))
 
 
 @dataclass(frozen=True)
@@ -21,38 +28,39 @@ class Edits:
     side: str
 
     @functools.cached_property
-    def _counts(self) -> tuple[Counter[str], Counter[str]]:
-        return Counter(split(self.base)), Counter(split(self.side))
-
-    @functools.cached_property
     def added(self) -> Counter[str]:
         """Lines that the side has more often than the base."""
-        old, new = self._counts
-        return new - old
+        return line_counts(self.side) - line_counts(self.base)
 
     @functools.cached_property
     def removed(self) -> Counter[str]:
         """Lines that the base has more often than the side."""
-        old, new = self._counts
-        return old - new
+        return line_counts(self.base) - line_counts(self.side)
+
+    @functools.cached_property
+    def written(self) -> Counter[str]:
+        """Words of the added lines, comments aside."""
+        return words_of(self.added)
+
+    @functools.cached_property
+    def erased(self) -> Counter[str]:
+        """Words of the removed lines, comments aside."""
+        return words_of(self.removed)
 
     @functools.cached_property
     def added_words(self) -> Counter[str]:
-        """Words of the added lines less those of the removed ones, comments aside: what the side began to say."""
-        return words_of(self.added) - words_of(self.removed)
+        """Words of the added lines less those of the removed ones: what the side began to say."""
+        return self.written - self.erased
 
     @functools.cached_property
     def removed_words(self) -> Counter[str]:
         """The mirror of :attr:`added_words`."""
-        return words_of(self.removed) - words_of(self.added)
+        return self.erased - self.written
 
-    @functools.cached_property
-    def vanished(self) -> frozenset[str]:
-        """Words that the base has and the side has no more, comments aside."""
-        if not self.removed_words:
-            return frozenset()
-        left = set(_WORD.findall(_COMMENT.sub("", self.side)))
-        return frozenset(word for word in self.removed_words if word not in left)
+    def vanished(self, words: Iterable[str]) -> frozenset[str]:
+        """Those of ``words`` that the base has and the side has no more, comments aside."""
+        gone = frozenset(words) & self.removed_words.keys()
+        return gone - set(_WORD.findall(_COMMENT.sub("", self.side))) if gone else gone
 
 
 def words_of(lines: Counter[str]) -> Counter[str]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ptx_prefect.merge.edits import Edits, edits
-from ptx_prefect.merge.names import bindings_of, parsed, unbound_in, unused_imports
+from ptx_prefect.merge.edits import Edits, edits, line_counts, words_of
+from ptx_prefect.merge.names import bindings_of, is_valid, parsed, unbound_in, unused_imports
 from ptx_prefect.merge.result import ConflictClass
 from ptx_prefect.merge.rivalry import both_write, changed_but_called, gone_but_used, renamed_but_edited
 
 _BINDS = re.compile(
     r"[ \t]*(?:(?:async|def|class|from|import|for|with|except|global)\b|\w+(?: as \w+)?,?[ \t]*(?:#|$)|[^(\n]*=)"
 )
+_BOUND = re.compile(
+    r"[ \t]*(?:(?:async[ \t]+)?def[ \t]+\w+|class[ \t]+\w+|(?:from|import)\b[^#\n]*|\w+[ \t]*(?::[^=\n]*)?=(?!=)"
+    r"|(?!(?:return|pass|raise|else|try|yield|continue|break|assert|del)\b)[\w., ]+\)?[ \t]*(?:#|$))"
+)
+_NAME = re.compile(r"[^\W\d]\w*")
 _KEY = re.compile(r"[ \t]*((['\"])[\w.\- ]+\2)[ \t]*:")
 
 
@@ -28,38 +33,52 @@ class Complaint:
     definition: str | None = None
 
 
-def complaints_about(
-    merged: str, tree: ast.Module | None, base: str, ours: str, theirs: str, *, is_structured: bool
-) -> tuple[Complaint, ...]:
+def complaints_about(merged: str, base: str, ours: str, theirs: str, *, is_structured: bool) -> tuple[Complaint, ...]:
     """Everything that the guards have against a merged source; empty for a good one.
 
+    Texts are looked at first; nothing is parsed unless lines of both sides could be at odds.
+
     Args:
-        tree: what ``merged`` parses to, None when it does not.
         is_structured: lines clashed and rules of ours put the text together, so that the guards are stricter.
     """
-    if tree is None:
-        valid = [parsed(text) is not None for text in (base, ours, theirs)]
+    if not is_valid(merged):
+        valid = [is_valid(text) for text in (base, ours, theirs)]
         if all(valid) or (is_structured and any(valid)):
             return (Complaint("file", "merged it would no longer be valid Python", True),)
-        return ()  # it was no valid Python (of this version) before either: nothing can be said
+        if parsed(merged) is None:
+            return ()  # it was no valid Python (of this version) before either: nothing can be said
     mine, yours = edits(base, ours), edits(base, theirs)
-    found = [*_twice_bound(bindings_of(tree), base, ours, theirs), *_twice_keyed(merged, mine, yours)]
-    if any(_BINDS.match(line) for side in (mine, yours) for line in side.removed):
-        found += _unbound(merged, ours, theirs)
-    found += _at_odds(merged, mine, yours)
+    found = [*_twice_bound(merged, mine, yours), *_twice_keyed(merged, mine, yours)]
+    found += [*_unbound(merged, mine, yours), *_at_odds(merged, mine, yours)]
     if is_structured:
-        found += _newly_unused(tree, ours, theirs)
+        found += _newly_unused(merged, ours, theirs)
     return tuple(found)
 
 
-def _twice_bound(counts: dict[str, int], base: str, ours: str, theirs: str) -> Iterator[Complaint]:
-    suspects = {name for name, count in counts.items() if count > 1}
-    if not suspects:
+def _twice_bound(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
+    suspects = _bound_in(mine.added) & _bound_in(yours.added)
+    before = [line_counts(side.side) for side in (mine, yours)]
+    repeated = (line for line, count in line_counts(merged).items() if all(count > known[line] for known in before))
+    suspects |= _bound_in(repeated)
+    tree = parsed(merged) if suspects else None
+    if tree is None:
         return
-    before = [bindings_of(tree) for text in (base, ours, theirs) if (tree := parsed(text))]
-    for name in sorted(suspects):
-        if all(counts[name] > known[name] for known in before):
-            yield Complaint("file", f"{name!r} would be bound twice: each side added its own", True, name)
+    counts = bindings_of(tree)
+    doubtful = {name for name, count in counts.items() if count > 1 and not suspects.isdisjoint(name.split("."))}
+    if doubtful:
+        known = [bindings_of(old) for text in (mine.base, mine.side, yours.side) if (old := parsed(text))]
+        for name in sorted(doubtful):
+            if all(counts[name] > times[name] for times in known):
+                yield Complaint("file", f"{name!r} would be bound twice: each side added its own", True, name)
+
+
+def _bound_in(lines: Iterable[str]) -> set[str]:
+    """Names that the lines may bind: a superset, since a line does not show what it is part of."""
+    found: set[str] = set()
+    for line in lines:
+        if match := _BOUND.match(line):
+            found.update(_NAME.findall(match.group()))
+    return found
 
 
 def _twice_keyed(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
@@ -71,19 +90,23 @@ def _twice_keyed(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
             yield Complaint("file", f"the key {key} would stand twice: each side added its own", True)
 
 
-def _unbound(merged: str, ours: str, theirs: str) -> Iterator[Complaint]:
-    missing = unbound_in(merged)
+def _unbound(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
+    """Names whose last binding is gone: one side removed it and the other uses it, or each removed one of two."""
+    gone = [words_of(Counter(line for line in side.removed if _BINDS.match(line))).keys() for side in (mine, yours)]
+    at_risk = (gone[0] & (yours.written.keys() | gone[1])) | (gone[1] & mine.written.keys())
+    missing = unbound_in(merged) if at_risk else None
     if not missing:
         return
-    for text in (ours, theirs):
-        known = unbound_in(text)
+    for side in (mine, yours):
+        known = unbound_in(side.side)
         missing = frozenset() if known is None else missing - known
     for name in sorted(missing):
         yield Complaint("logic", f"{name!r} is used and no longer bound: one side removed it, the other uses it", False)
 
 
-def _newly_unused(tree: ast.Module, ours: str, theirs: str) -> Iterator[Complaint]:
-    unused = unused_imports(tree)
+def _newly_unused(merged: str, ours: str, theirs: str) -> Iterator[Complaint]:
+    tree = parsed(merged)
+    unused = unused_imports(tree) if tree else frozenset()
     for text in (ours, theirs) if unused else ():
         side = parsed(text)
         unused = unused - unused_imports(side) if side else frozenset()

@@ -30,6 +30,18 @@ def parsed(source: str) -> ast.Module | None:
         return None
 
 
+@functools.lru_cache(maxsize=6)
+def is_valid(source: str) -> bool:
+    """True when this Python compiles the source: half the price of a tree, and it sees more mistakes."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, "<merged>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def bindings_of(tree: ast.Module) -> Counter[str]:
     """How often each dotted name is bound in the body of the module or of a class in it.
 

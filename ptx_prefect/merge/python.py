@@ -14,7 +14,7 @@ from ptx_prefect.merge.import_blocks import regions_of
 from ptx_prefect.merge.imports import ImportClashError, merge_imports
 from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
-from ptx_prefect.merge.names import enclosing_definition, parsed, unbound_in
+from ptx_prefect.merge.names import enclosing_definition, is_valid, unbound_in
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
 from ptx_prefect.merge.threeway import Stretch, compare
@@ -58,10 +58,9 @@ def _with_proposal(conflict: Conflict) -> Conflict:
 def _guarded(
     merge: TextMerge, base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int
 ) -> TextMerge:
-    tree = parsed(merge.text)
-    complaints = complaints_about(merge.text, tree, base, ours, theirs, is_structured=bool(merge.resolutions))
+    complaints = complaints_about(merge.text, base, ours, theirs, is_structured=bool(merge.resolutions))
     if not complaints:
-        return merge if merge.resolutions or tree else _unread(merge, path)
+        return merge if merge.resolutions or is_valid(merge.text) else _unread(merge, path)
     textual = next((item for item in complaints if item.is_textual), None)
     if textual is not None:
         return refused(ours, theirs, textual.reason, path=path, names=names, marker_size=marker_size)

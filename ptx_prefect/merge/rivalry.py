@@ -6,14 +6,18 @@ import ast
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
 from ptx_prefect.merge.names import enclosing_definition, parsed
 
 _DEFINED = re.compile(r"[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)")
+_HEADER_OF = r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{}\b"
 _FUNCTION = re.compile(r"[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)")
+_DEFINITION = re.compile(r"^[ \t]*(?P<kind>(?:async[ \t]+)?def|class)[ \t]+(?P<name>\w+)", re.M)
+_BRACKET = re.compile(r"[()\n]")
+_CALL = re.compile(r"(\w+)\(")
 _ASSIGNED = re.compile(r"[ \t]+(\w+)[ \t]*(?:[-+*/|&^%@]|\*\*|//|<<|>>)?=(?!=)")
 _ANY_ASSIGNED = re.compile(r"[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
 
@@ -22,9 +26,11 @@ def gone_but_used(side: Edits, other: Edits) -> Iterator[str]:
     """Names that ``side`` did away with (removed, renamed) everywhere and ``other`` uses in new code."""
     if not side.removed or not other.added:
         return
-    for word in sorted(side.vanished & other.added_words.keys()):
-        if len(word) > 1 and _is_defined_in(word, side.removed) and not _is_defined_in(word, other.added):
-            yield word
+    suspects = [word for word in side.removed_words.keys() & other.added_words.keys() if len(word) > 1]
+    suspects = [
+        word for word in suspects if _is_defined_in(word, side.removed) and not _is_defined_in(word, other.added)
+    ]
+    yield from sorted(side.vanished(suspects))
 
 
 def _is_defined_in(word: str, lines: Counter[str]) -> bool:
@@ -41,11 +47,10 @@ def _is_defined_in(word: str, lines: Counter[str]) -> bool:
 
 def renamed_but_edited(side: Edits, other: Edits) -> Iterator[str]:
     """Definitions that ``side`` renamed or removed while ``other`` edited their bodies."""
-    gone = {found.group(1) for line in side.removed if (found := _DEFINED.match(line))}
-    gone -= {found.group(1) for line in split(side.side) if (found := _DEFINED.match(line))} if gone else set()
-    if not gone or not (other.added or other.removed):
+    if not (other.added or other.removed):
         return
-    for name in sorted(gone):
+    gone = {found.group(1) for line in side.removed if (found := _DEFINED.match(line))}
+    for name in sorted(name for name in gone if not re.search(_HEADER_OF.format(name), side.side, re.M)):
         before, after = _body_of(name, other.base), _body_of(name, other.side)
         if before and after and [line.strip() for line in before] != [line.strip() for line in after]:
             yield name
@@ -105,22 +110,45 @@ def _target(line: str) -> str | None:
 
 def changed_but_called(side: Edits, other: Edits) -> Iterator[str]:
     """Functions that ``side`` lets be called in another way only, and that ``other`` calls in new code."""
-    headers = {found.group(1) for line in side.removed if (found := _FUNCTION.match(line))}
-    headers |= {found.group(1) for line in side.added if (found := _FUNCTION.match(line))}
-    called = {name for name in headers if other.added_words[name] or name == "__init__"}
+    calls = {name for line in other.added if not _FUNCTION.match(line) for name in _CALL.findall(line)}
+    before, after = (_headers(text, calls) for text in (side.base, side.side)) if calls else ({}, {})
+    called = {name for name, headers in before.items() if headers != after.get(name, headers)}
     if not called:
         return
     old, new = parsed(side.base), parsed(side.side)
     if old is None or new is None:
         return
-    before, after = _signatures(old), _signatures(new)
-    for name, (required, accepted) in sorted(before.items()):
-        short = name.rpartition(".")[2]
-        if short not in called or name not in after or not _breaks(required, accepted, *after[name]):
-            continue
-        word = name.split(".")[-2] if short == "__init__" and "." in name else short
-        if any(re.search(rf"\b{re.escape(word)}\(", line) and not _FUNCTION.match(line) for line in other.added):
+    now = _signatures(new)
+    for name, (required, accepted) in sorted(_signatures(old).items()):
+        *_, holder, short = ["", *name.split(".")]
+        word = holder if short == "__init__" else short
+        if word in called and name in now and _breaks(required, accepted, *now[name]):
             yield name
+
+
+def _headers(source: str, names: Collection[str]) -> dict[str, list[str]]:
+    """The texts from ``def name(`` to the closing bracket, for those names, classes by their ``__init__``."""
+    found: dict[str, list[str]] = {}
+    class_name = ""
+    for match in _DEFINITION.finditer(source):
+        if match["kind"] == "class":
+            class_name = match["name"]
+            continue
+        name = class_name if match["name"] == "__init__" else match["name"]
+        if name in names:
+            found.setdefault(name, []).append(
+                "".join(source[match.start() : _end_of_parameters(source, match.end())].split())
+            )
+    return found
+
+
+def _end_of_parameters(source: str, start: int) -> int:
+    depth = 0
+    for match in _BRACKET.finditer(source, start):
+        depth += 1 if match.group() == "(" else -1 if match.group() == ")" else 0
+        if depth <= 0:
+            return match.end()
+    return len(source)
 
 
 Accepted = tuple[str, ...]
