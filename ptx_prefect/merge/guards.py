@@ -7,20 +7,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ptx_prefect.merge.callables import changed_but_called
 from ptx_prefect.merge.edits import Edits, edits, line_counts, words_of
+from ptx_prefect.merge.members import attributes_of_both, gone_but_read, repeated_branches
 from ptx_prefect.merge.names import bindings_of, is_valid, parsed, unbound_in, unused_imports
 from ptx_prefect.merge.result import ConflictClass
-from ptx_prefect.merge.rivalry import both_write, changed_but_called, gone_but_used, renamed_but_edited
+from ptx_prefect.merge.rivalry import both_write, gone_but_used, renamed_but_edited
 
 _BINDS = re.compile(
     r"[ \t]*(?:(?:async|def|class|from|import|for|with|except|global)\b|\w+(?: as \w+)?,?[ \t]*(?:#|$)|[^(\n]*=)"
 )
 _BOUND = re.compile(
-    r"[ \t]*(?:(?:async[ \t]+)?def[ \t]+\w+|class[ \t]+\w+|(?:from|import)\b[^#\n]*|\w+[ \t]*(?::[^=\n]*)?=(?!=)"
+    r"[ \t]*(?:(?:async[ \t]+)?def[ \t]+\w+|class[ \t]+\w+|(?:from|import)\b[^#\n]*"
+    r"|\w+[ \t]*(?::[^=\n]*)?=(?!=)|\w+[ \t]*:[^=\n]*$"
     r"|(?!(?:return|pass|raise|else|try|yield|continue|break|assert|del)\b)[\w., ]+\)?[ \t]*(?:#|$))"
 )
 _NAME = re.compile(r"[^\W\d]\w*")
-_KEY = re.compile(r"[ \t]*((['\"])[\w.\- ]+\2)[ \t]*:")
+_KEY = re.compile(r"[ \t]*(['\"])([\w.\- ]+)\1[ \t]*:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,12 @@ def _bound_in(lines: Iterable[str]) -> set[str]:
 
 
 def _twice_keyed(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
-    keys = [{found.group(1) for line in side.added if (found := _KEY.match(line))} for side in (mine, yours)]
+    keys = [{found.group(2) for line in side.added if (found := _KEY.match(line))} for side in (mine, yours)]
     for key in sorted(keys[0] & keys[1]):
-        pattern = re.compile(rf"^[ \t]*{re.escape(key)}[ \t]*:", re.M)
+        pattern = re.compile(rf"^[ \t]*(['\"]){re.escape(key)}\1[ \t]*:", re.M)
         times = [len(pattern.findall(text)) for text in (mine.side, yours.side, merged)]
         if times[2] > max(times[:2]):
-            yield Complaint("file", f"the key {key} would stand twice: each side added its own", True)
+            yield Complaint("file", f"the key {key!r} would stand twice: each side added its own", True)
 
 
 def _unbound(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
@@ -121,11 +124,18 @@ def _at_odds(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
         for name in gone_but_used(side, other):
             reason = f"one side removed or renamed {name!r} everywhere, the other uses it in new code"
             yield Complaint("logic", reason, False)
+        for name in gone_but_read(side, other):
+            reason = f"one side removed or renamed {name!r}, the other reads it in new code"
+            yield Complaint("logic", reason, False)
         for name in renamed_but_edited(side, other):
             yield Complaint("logic", f"one side renamed or removed {name!r}, the other edited it", False, name)
         for name in changed_but_called(side, other):
             reason = f"one side changed how {name!r} is called, the other has a new call of it"
             yield Complaint("logic", reason, False, name)
+    for name in attributes_of_both(mine, yours):
+        yield Complaint("logic", f"both sides bring in the attribute {name!r}, each setting it its own way", False)
+    for branch in repeated_branches(merged, mine, yours):
+        yield Complaint("logic", f"both sides added the branch {branch!r} to one statement", False)
     for name, function in both_write(merged, mine, yours):
         reason = f"both sides have new code in {function!r} about {name!r}, and one of them assigns it"
         yield Complaint("logic", reason, False, function)

@@ -17,10 +17,13 @@ from ptx_prefect.merge.surface import Offer, Surface, misfit, surface_of
 from ptx_prefect.merge.uses import Place, Use, uses_of
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
-_DEFINITION = re.compile(rb"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
+_DEFINITION = re.compile(rb"^(?:[ \t]*@[^\n]*\n)*[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
+_FIELDS = re.compile(rb"@(?:\w+\.)?(?:dataclass|define|frozen|mutable)\b|\bNamedTuple\)")
 _BINDING = re.compile(
     rb"^(?:"
     rb"\w+[ \t]*(?::[^=\n]*)?=[^=]|from[ \t]|import[ \t]"  # a constant, an import
+    rb"|[ \t]+(?:self\.)?\w+[ \t]*(?::[^=\n]*)?=[^=]|[ \t]+\w+[ \t]*:"  # a member, a field
+    rb"|[^\n]*['\"][\w.\- ]+['\"][ \t]*:"  # a key
     rb"|[ \t]+\w+(?:[ \t]+as[ \t]+\w+)?,?[ \t]*(?:#.*)?$"  # a name in an import of several lines
     rb")"
 )
@@ -90,6 +93,8 @@ def _suspects(edit: Edit, is_wanted: Callable[[bytes], bool]) -> bool:
     defined = {name for name in _DEFINITION.findall(old) if is_wanted(name)}
     if defined and _headers(old, defined) != _headers(new, defined):
         return True
+    if defined and old != new and _FIELDS.search(old):
+        return True
     lost = [line for line in _lines(old) - _lines(new) if _BINDING.match(line)]
     return any(is_wanted(word) for word in set(_WORD.findall(b"\n".join(lost))))
 
@@ -129,15 +134,21 @@ def _changed_names(edit: Edit, final: bytes | None, paths: frozenset[str]) -> li
         now = after.offers.get(name)
         if now is None and not _may_still_exist(name, after) and name not in own.offers:
             changed += [_Changed(edit.section, f"{module}.{name}", offer, None) for module in modules]
-        elif now is not None and own.offers.get(name) != offer and now.signature != offer.signature:
+        elif now is not None and own.offers.get(name) != offer and _is_called_apart(offer, now):
             changed += [_Changed(edit.section, f"{module}.{name}", offer, now) for module in modules]
     return changed
+
+
+def _is_called_apart(old: Offer, new: Offer) -> bool:
+    return old.signature != new.signature or old.way != new.way
 
 
 def _may_still_exist(name: str, surface: Surface) -> bool:
     """True too for a member of a class that is gone: the class is told."""
     if "." in name and name.partition(".")[0] not in surface.offers:
         return True
+    if name.endswith("]"):
+        return surface.is_open
     holder = surface.offers.get(name.partition(".")[0]) if "." in name else None
     return surface.is_open or (holder is not None and not (holder.is_class and holder.is_closed))
 
@@ -152,7 +163,7 @@ def _found(
     by_name: dict[str, list[_Changed]] = {}
     for row in changed:
         by_name.setdefault(row.name, []).append(row)
-    words_of = {name: name.rpartition(".")[2].encode() for name in by_name}
+    words_of = {name: name.rpartition(".")[2].strip("[]").encode() for name in by_name}
     told: set[tuple[str, int, str]] = set()
     for edit, words in added:
         if not any(word in words for word in words_of.values()) or final.get(edit.path) is None:
@@ -187,6 +198,9 @@ def _added_uses(edit: Edit, final: bytes, paths: frozenset[str]) -> Iterator[tup
 def _trouble(row: _Changed, use: Use) -> str | None:
     if row.new is None:
         return "took it away"
+    if row.old.way != row.new.way:
+        ways = ["a " + " ".join(way) if way else "plain" for way in (row.old.way, row.new.way)]
+        return f"changed how it is used: it was {ways[0]} and is {ways[1]}"
     why = misfit(row.old.signature, row.new.signature, use.call) if use.call is not None else None
     return None if why is None else f"changed how it is called: {why}"
 

@@ -43,7 +43,7 @@ def is_valid(source: str) -> bool:
 
 
 def bindings_of(tree: ast.Module) -> Counter[str]:
-    """How often each dotted name is bound in the body of the module or of a class in it.
+    """How often each dotted name is bound in the body of the module or of a class, and definitions in functions.
 
     Bindings inside ``if`` and ``try`` are alternatives and do not count; nor do overloads, properties and other
     definitions with a decorator, which repeat a name on purpose. An import counts once for each thing imported.
@@ -63,17 +63,20 @@ def _targets(node: ast.Import | ast.ImportFrom) -> list[tuple[str, str]]:
     return [(alias.asname or alias.name, module + alias.name) for alias in node.names if alias.name != "*"]
 
 
-def _count(body: Sequence[ast.stmt], prefix: str, found: Counter[str]) -> None:
+def _count(body: Sequence[ast.stmt], prefix: str, found: Counter[str], *, scope: str = "module") -> None:
     for node in body:
         match node:
             case ast.ClassDef():
                 found[prefix + node.name] += 1
-                _count(node.body, f"{prefix}{node.name}.", found)
+                _count(node.body, f"{prefix}{node.name}.", found, scope="class")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if not node.decorator_list or not any(_may_repeat(item) for item in node.decorator_list):
                     found[prefix + node.name] += 1
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
-                if name != "_" and not _mentions(node, name):
+                _count(node.body, f"{prefix}{node.name}.", found, scope="function")
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                # In a function a variable is assigned again and again; a bare annotation declares a field of a class.
+                counts = scope == "class" or (scope == "module" and node.value is not None)
+                if counts and name != "_" and not _mentions(node, name):
                     found[f"{prefix}{name}"] += 1
             case _:
                 pass

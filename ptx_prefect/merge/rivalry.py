@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
-from ptx_prefect.merge.names import enclosing_definition, parsed
+from ptx_prefect.merge.names import enclosing_definition
 
 _DEFINED = re.compile(r"[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)")
 _HEADER_OF = r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{}\b"
-_FUNCTION = re.compile(r"[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)")
-_DEFINITION = re.compile(r"^[ \t]*(?P<kind>(?:async[ \t]+)?def|class)[ \t]+(?P<name>\w+)", re.M)
-_BRACKET = re.compile(r"[()\n]")
-_CALL = re.compile(r"(\w+)\(")
 _ASSIGNED = re.compile(r"[ \t]+(\w+)[ \t]*(?:[-+*/|&^%@]|\*\*|//|<<|>>)?=(?!=)")
 _ANY_ASSIGNED = re.compile(r"[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
 
@@ -106,80 +101,3 @@ def both_write(merged: str, mine: Edits, yours: Edits) -> Iterator[tuple[str, st
 def _target(line: str) -> str | None:
     found = _ASSIGNED.match(line)
     return found.group(1) if found and found.group(1) != "_" else None
-
-
-def changed_but_called(side: Edits, other: Edits) -> Iterator[str]:
-    """Functions that ``side`` lets be called in another way only, and that ``other`` calls in new code."""
-    calls = {name for line in other.added if not _FUNCTION.match(line) for name in _CALL.findall(line)}
-    before, after = (_headers(text, calls) for text in (side.base, side.side)) if calls else ({}, {})
-    called = {name for name, headers in before.items() if headers != after.get(name, headers)}
-    if not called:
-        return
-    old, new = parsed(side.base), parsed(side.side)
-    if old is None or new is None:
-        return
-    now = _signatures(new)
-    for name, (required, accepted) in sorted(_signatures(old).items()):
-        *_, holder, short = ["", *name.split(".")]
-        word = holder if short == "__init__" else short
-        if word in called and name in now and _breaks(required, accepted, *now[name]):
-            yield name
-
-
-def _headers(source: str, names: Collection[str]) -> dict[str, list[str]]:
-    """The texts from ``def name(`` to the closing bracket, for those names, classes by their ``__init__``."""
-    found: dict[str, list[str]] = {}
-    class_name = ""
-    for match in _DEFINITION.finditer(source):
-        if match["kind"] == "class":
-            class_name = match["name"]
-            continue
-        name = class_name if match["name"] == "__init__" else match["name"]
-        if name in names:
-            found.setdefault(name, []).append(
-                "".join(source[match.start() : _end_of_parameters(source, match.end())].split())
-            )
-    return found
-
-
-def _end_of_parameters(source: str, start: int) -> int:
-    depth = 0
-    for match in _BRACKET.finditer(source, start):
-        depth += 1 if match.group() == "(" else -1 if match.group() == ")" else 0
-        if depth <= 0:
-            return match.end()
-    return len(source)
-
-
-Accepted = tuple[str, ...]
-
-
-def _signatures(tree: ast.Module) -> dict[str, tuple[Accepted, Accepted]]:
-    """Dotted name -> parameters without a default, and all parameters in order."""
-    found: dict[str, tuple[Accepted, Accepted]] = {}
-
-    def visit(body: list[ast.stmt], prefix: str) -> None:
-        for node in body:
-            if isinstance(node, ast.ClassDef):
-                visit(node.body, f"{prefix}{node.name}.")
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                found[prefix + node.name] = _parameters(node.args)
-
-    visit(tree.body, "")
-    return found
-
-
-def _parameters(args: ast.arguments) -> tuple[Accepted, Accepted]:
-    positional = [item.arg for item in (*args.posonlyargs, *args.args)]
-    named = [f"*{item.arg}" for item in args.kwonlyargs]
-    required = positional[: len(positional) - len(args.defaults)]
-    required += [name for name, default in zip(named, args.kw_defaults, strict=True) if default is None]
-    rest = [f"*{args.vararg.arg}*"] if args.vararg else []
-    return tuple(required), (*positional, *named, *rest, *(["**"] if args.kwarg else []))
-
-
-def _breaks(required: Accepted, accepted: Accepted, now_required: Accepted, now_accepted: Accepted) -> bool:
-    """True when a call that was right before can be wrong now."""
-    if set(now_required) - set(required):
-        return True
-    return now_accepted[: len(accepted)] != accepted and not set(accepted) <= set(now_accepted)

@@ -16,6 +16,12 @@ class CallShape:
     is_open: bool = False
 
 
+def call_shape(node: ast.Call) -> CallShape:
+    """How this call passes its arguments."""
+    is_open = any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords)
+    return CallShape(len(node.args), tuple(sorted(k.arg for k in node.keywords if k.arg is not None)), is_open)
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """The parameters of a function, as its callers see them (a method without ``self``)."""
@@ -47,6 +53,8 @@ class Offer:
 
     shown: str
     signature: Signature | None = None
+    way: tuple[str, ...] = ()
+    """Decorators that decide how the name is used: ``property``, ``staticmethod``, ``contextmanager`` …"""
     is_class: bool = False
     is_closed: bool = True
     """For a class: nothing but its own body decides which members it has."""
@@ -54,7 +62,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """The names of one module, methods as ``Class.method``. An open one may have more than is written there."""
+    """The names of one module; an open one may have more than is written there.
+
+    Methods and attributes are ``Class.name``, keys of a module's own dictionaries ``NAME.[key]``.
+    """
 
     offers: dict[str, Offer]
     is_open: bool = False
@@ -74,8 +85,10 @@ def surface_of(content: bytes) -> Surface | None:
             is_open = True
         for name in bound_names(node):
             offers[name] = Offer(_line(lines, node))
+        for name in _keys(node):
+            offers[name] = Offer(_line(lines, node))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            offers[node.name] = Offer(_line(lines, node), _signature(node, drop_first=False))
+            offers[node.name] = Offer(_line(lines, node), _signature(node, drop_first=False), _way(node))
             is_open = is_open or node.name == "__getattr__"
         elif isinstance(node, ast.ClassDef):
             offers |= _class_offers(node, lines)
@@ -123,28 +136,100 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _statements(handler.body)
 
 
+def _keys(node: ast.stmt) -> Iterator[str]:
+    """Keys of a dictionary that the module writes out, and those that it sets one by one."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    if isinstance(target, ast.Name) and isinstance(node.value, ast.Dict):
+        for key in node.value.keys:
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield key_name(target.id, key.value)
+    match target:
+        case ast.Subscript(value=ast.Name(id=holder), slice=ast.Constant(value=str(text))):
+            yield key_name(holder, text)
+
+
+def key_name(holder: str, key: str) -> str:
+    """How a key of a dictionary is named among the names of a module."""
+    return f"{holder}.[{key.replace('.', '/')}]"
+
+
 def _class_offers(node: ast.ClassDef, lines: Sequence[str]) -> dict[str, Offer]:
     members: dict[str, Offer] = {}
     for item in _statements(node.body):
         if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-            decorators = {ast.unparse(one) for one in item.decorator_list}
-            known = decorators <= {"staticmethod", "classmethod"}
-            signature = _signature(item, drop_first="staticmethod" not in decorators) if known else None
-            members[f"{node.name}.{item.name}"] = Offer(_line(lines, item), signature)
+            way = _way(item)
+            known = "property" not in way and "cached_property" not in way
+            signature = _signature(item, drop_first="staticmethod" not in way) if known else None
+            members[f"{node.name}.{item.name}"] = Offer(_line(lines, item), signature, way)
         else:
             for name in bound_names(item):
                 members[f"{node.name}.{name}"] = Offer(_line(lines, item))
-    parents = {ast.unparse(parent) for parent in node.bases} - {"object"}
-    is_closed = not parents and not node.keywords and not node.decorator_list
-    is_closed = is_closed and not {f"{node.name}.__getattr__", f"{node.name}.__new__"} & members.keys()
+    for name in own_attributes(node):
+        members.setdefault(f"{node.name}.{name}", Offer(f"self.{name}"))
+    is_closed = _is_closed(node) and not {f"{node.name}.__getattr__", f"{node.name}.__new__"} & members.keys()
     start = members.get(f"{node.name}.__init__")
-    signature = start.signature if start is not None and is_closed else None
+    signature = start.signature if start is not None and is_closed else fields_signature(node)
     return {node.name: Offer(_line(lines, node), signature, is_class=True, is_closed=is_closed)} | members
 
 
+_PLAIN_PARENTS = frozenset(
+    ("object", "ABC", "Protocol", "Generic", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "NamedTuple")
+)
+_RECORDS = {"dataclass", "define", "frozen", "mutable"}
+
+
+def _is_closed(node: ast.ClassDef) -> bool:
+    """True when no parent, decorator or trick can give the class members that it does not show."""
+    parents = {ast.unparse(parent).partition("[")[0].rpartition(".")[2] for parent in node.bases}
+    decorators = {ast.unparse(one).partition("(")[0].rpartition(".")[2] for one in node.decorator_list}
+    keywords = {keyword.arg for keyword in node.keywords} - {"metaclass"}
+    if parents - _PLAIN_PARENTS or decorators - _RECORDS - {"final", "unique", "total_ordering"} or keywords:
+        return False
+    if any("Meta" in ast.unparse(keyword.value).replace("ABCMeta", "") for keyword in node.keywords):
+        return False
+    return not any(_may_add_members(one) for one in ast.walk(node))
+
+
+def _may_add_members(node: ast.AST) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in ("setattr", "vars")
+    return isinstance(node, ast.Attribute) and node.attr == "__dict__"
+
+
+def own_attributes(node: ast.ClassDef) -> Iterator[str]:
+    """Attributes that the methods set on ``self``."""
+    for method in node.body:
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) and method.args.args:
+            first = method.args.args[0].arg
+            for one in ast.walk(method):
+                match one:
+                    case ast.Attribute(value=ast.Name(id=holder), ctx=ast.Store()) if holder == first:
+                        yield one.attr
+
+
+_USED_APART = ("property", "cached_property", "staticmethod", "classmethod", "contextmanager", "asynccontextmanager")
+_TRANSPARENT = {*_USED_APART, "cache", "lru_cache", "abstractmethod", "override", "final"}
+
+
+def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    return {ast.unparse(one).partition("(")[0].rpartition(".")[2] for one in node.decorator_list}
+
+
+def _way(node: ast.FunctionDef | ast.AsyncFunctionDef) -> tuple[str, ...]:
+    names = _decorators(node)
+    return tuple(word for word in _USED_APART if word in names)
+
+
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, *, drop_first: bool) -> Signature | None:
-    if node.decorator_list and not drop_first and any(ast.unparse(d) != "staticmethod" for d in node.decorator_list):
+    if _decorators(node) - _TRANSPARENT:
         return None  # a decorator may change how it is called
+    return signature_of(node, drop_first=drop_first)
+
+
+def signature_of(node: ast.FunctionDef | ast.AsyncFunctionDef, *, drop_first: bool) -> Signature:
+    """The parameters as they are written, whatever decorators make of them."""
     arguments = node.args
     names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
     required = set(names[: len(names) - len(arguments.defaults)])
@@ -163,6 +248,23 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, *, drop_first: bool
         takes_any_keyword=arguments.kwarg is not None,
         is_async=isinstance(node, ast.AsyncFunctionDef),
     )
+
+
+def fields_signature(node: ast.ClassDef) -> Signature | None:
+    """How a dataclass, attrs class or named tuple without parents of its own is made; None for other classes."""
+    decorators = {ast.unparse(one).partition("(")[0].rpartition(".")[2] for one in node.decorator_list}
+    parents = {ast.unparse(parent).rpartition(".")[2] for parent in node.bases} - {"object"}
+    if not (decorators & _RECORDS and not parents) and parents != {"NamedTuple"}:
+        return None
+    if any(isinstance(item, ast.FunctionDef) and item.name in ("__init__", "__new__") for item in node.body):
+        return None
+    fields = [item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
+    fields = [item for item in fields if "ClassVar" not in ast.unparse(item.annotation)]
+    if any(item.value is not None and "init=False" in ast.unparse(item.value) for item in fields):
+        return None
+    names = [item.target.id for item in fields if isinstance(item.target, ast.Name)]
+    required = {name for name, item in zip(names, fields, strict=True) if item.value is None}
+    return Signature(tuple(names), 0, frozenset(required), frozenset(), False, False, False)
 
 
 def _line(lines: Sequence[str], node: ast.stmt) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ptx_prefect.merge.surface import CallShape, bound_names
+from ptx_prefect.merge.surface import CallShape, bound_names, call_shape, key_name, own_attributes
+
+_PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
+"""A dotted name in a string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,9 @@ class _Finder(ast.NodeVisitor):
             self.visit(outside)
         parent = self._dotted(node.bases[0]) if len(node.bases) == 1 else None
         own = frozenset(n.name for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
-        own |= frozenset(name for item in node.body for name in bound_names(item))
+        for name in own if parent is not None else ():
+            self._note(f"{parent}.{name}", node)  # an override counts on what it overrides
+        own |= frozenset(name for item in node.body for name in bound_names(item)) | frozenset(own_attributes(node))
         self.parents.append((parent, own))
         # Names of a class body are not seen from its methods, so they make no scope.
         self.enclosing.append(node.name)
@@ -118,15 +124,27 @@ class _Finder(ast.NodeVisitor):
                 self.scopes[-1].instances[node.targets[0].id] = kind
 
     def visit_Call(self, node: ast.Call) -> None:
-        is_open = any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords)
-        keywords = tuple(sorted(keyword.arg for keyword in node.keywords if keyword.arg is not None))
-        shape = CallShape(len(node.args), keywords, is_open)
+        shape = call_shape(node)
         self._note_expression(node.func, shape)
         for part in (*node.args, *(keyword.value for keyword in node.keywords)):
             self.visit(part)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        self._note_expression(node, None)
+        if isinstance(node.ctx, ast.Load):
+            self._note_expression(node, None)
+        else:
+            self.visit(node.value)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        holder = self._dotted(node.value)
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if holder is not None and isinstance(key, str) and isinstance(node.ctx, ast.Load):
+            self._note(key_name(holder, key), node)
+        self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and _PATH.fullmatch(node.value):
+            self._note(node.value, node)  # the target of a patch, a name in a configuration
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -154,6 +172,9 @@ class _Finder(ast.NodeVisitor):
             return None
         holder = node.value
         if isinstance(holder, ast.Call):
+            if isinstance(holder.func, ast.Name) and holder.func.id == "super" and self.parents:
+                parent = self.parents[-1][0]
+                return None if parent is None else f"{parent}.{node.attr}"
             self.visit(holder)
             kind = self._dotted(holder.func)
             return None if kind is None else f"{kind}.{node.attr}"
