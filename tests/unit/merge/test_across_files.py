@@ -155,11 +155,9 @@ MUST: dict[str, tuple[Files, Files]] = {
     "string annotation": (
         lib(("class BadShape", "class WrongShape")),
         new(
-            (
-                "from __future__ import annotations\n\nimport typing\n\n"
-                "if typing.TYPE_CHECKING:\n    from pkg.lib import BadShape\n"
-                "\n\ndef f(x: 'BadShape'):\n    return x\n"
-            )
+            "from __future__ import annotations\n\nimport typing\n\n"
+            "if typing.TYPE_CHECKING:\n    from pkg.lib import BadShape\n"
+            "\n\ndef f(x: 'BadShape'):\n    return x\n"
         ),
     ),
     "patch target string": (
