@@ -46,5 +46,5 @@ def vetoed(ours: str, theirs: str, *, names: tuple[str, str], size: int = DEFAUL
 
 
 def has_markers(text: str, size: int = DEFAULT_SIZE) -> bool:
-    """True when a line looks like the start or end of a conflict."""
-    return any(line.startswith(("<" * size + " ", ">" * size + " ")) for line in text.split("\n"))
+    """True when a line looks like the start and one like the end of a conflict."""
+    return all(f"\n{mark * size} " in text or text.startswith(f"{mark * size} ") for mark in "<>")

@@ -12,6 +12,7 @@ from ptx_prefect.merge.lines import split
 from ptx_prefect.merge.names import enclosing_definition
 
 _DEFINED = re.compile(r"[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)")
+_ARGUMENT = re.compile(r"[ \t]*\w+=[^\n]*,[ \t]*$")
 _HEADER_OF = r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{}\b"
 _ASSIGNED = re.compile(r"[ \t]+(\w+)[ \t]*(?:[-+*/|&^%@]|\*\*|//|<<|>>)?=(?!=)")
 _ANY_ASSIGNED = re.compile(r"[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
@@ -30,14 +31,24 @@ def gone_but_used(side: Edits, other: Edits) -> Iterator[str]:
 
 def _is_defined_in(word: str, lines: Counter[str]) -> bool:
     """True when one of the lines defines the word (a mere use may vanish without harm)."""
+    binds = re.compile(
+        rf"[ \t]*(?:(?:async[ \t]+)?def|for|with|import|from)\b.*\b{word}\b"
+        rf"|[^#]*\b(?:for|as|lambda)\b[^:]*\b{word}\b|[^#]*\b{word}[ \t]*:="
+    )
     for line in lines:
         for pattern in (_DEFINED, _ANY_ASSIGNED):
             found = pattern.match(line)
-            if found and found.group(1) == word:
+            if found and found.group(1) == word and not _ARGUMENT.match(line):
                 return True
-        if re.match(r"[ \t]*((async[ \t]+)?def|for|with|import|from)\b", line) and re.search(rf"\b{word}\b", line):
+        if binds.match(line):
             return True
     return False
+
+
+def _is_read_in(word: str, lines: Counter[str]) -> bool:
+    """True when one of the lines says the word other than as the name of an argument."""
+    use = re.compile(rf"(?<![\w.]){word}\b(?![ \t]*=(?!=))|\.{word}\b")
+    return any(use.search(line) for line in lines)
 
 
 def renamed_but_edited(side: Edits, other: Edits) -> Iterator[str]:
@@ -82,11 +93,14 @@ def both_write(merged: str, mine: Edits, yours: Edits) -> Iterator[tuple[str, st
     lines = split(merged)
     once = {line for line, times in Counter(lines).items() if times == 1}
     by_us, by_them = mine.added - yours.added, yours.added - mine.added
+    changed = [{name for line in side.removed if (name := _target(line))} for side in (mine, yours)]
     ours = [index for index, line in enumerate(lines) if line in by_us and line in once]
     theirs = [index for index, line in enumerate(lines) if line in by_them and line in once]
-    for first, second in ((ours, theirs), (theirs, ours)):
+    for first, second, known in ((ours, theirs, changed[0]), (theirs, ours, changed[1])):
         for at in first:
             name = _target(lines[at])
+            if name in known:
+                continue  # it was assigned here before: what the other reads is that variable in any case
             near = (
                 second[bisect_left(second, at - _NEAR_LINES) : bisect_right(second, at + _NEAR_LINES)] if name else []
             )

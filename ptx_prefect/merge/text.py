@@ -10,7 +10,7 @@ from typing import Any
 
 from ptx_prefect.merge.layout import Layout, is_binary, merge_layout, read_text, write_text
 from ptx_prefect.merge.lines import Chunk, Clash, join, merge_lines
-from ptx_prefect.merge.markers import DEFAULT_SIZE, marked, trimmed, vetoed
+from ptx_prefect.merge.markers import DEFAULT_SIZE, has_markers, marked, trimmed, vetoed
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 
 Names = tuple[str, str]
@@ -46,6 +46,11 @@ def merge_pair(
     (base_text, base_layout), (our_text, our_layout), (their_text, their_layout) = versions
     layout = merge_layout(base_layout, our_layout, their_layout)
     merge = merger(base_text, our_text, their_text, path, names, marker_size)
+    if not has_markers(base_text, marker_size):
+        for text, name in ((our_text, names[0]), (their_text, names[1])):
+            if has_markers(text, marker_size):
+                left = Conflict("file", path, "whole file", f"{name!r} left conflict markers in the file")
+                merge = replace(merge, conflicts=(*merge.conflicts, left))
     return _written(merge, layout, ours, theirs, path=path, names=names)
 
 
