@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+MOST_SHOWN = 20
+"""Mistakes that a message lists; `.mistakes` holds all of them."""
+
 
 class PtxError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -25,7 +28,14 @@ class SpecError(PtxError):
     def __str__(self) -> str:
         count = len(self.mistakes)
         heading = f"{self.source}: {count} mistake{'s' if count != 1 else ''}"
-        return "\n".join([heading, *(f"  {place}: {text}" for place, text in self.mistakes.items())])
+        rows = [f"  {place}: {_shortened(text)}" for place, text in list(self.mistakes.items())[:MOST_SHOWN]]
+        rows += [f"  ... and {count - MOST_SHOWN} more"] if count > MOST_SHOWN else []
+        return "\n".join([heading, *rows])
+
+
+def _shortened(text: str) -> str:
+    """What somebody else's value brought along must not fill the screen."""
+    return text if len(text) <= 600 else f"{text[:400]} ... {text[-100:]}"
 
 
 class PlanError(PtxError):

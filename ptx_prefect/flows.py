@@ -14,6 +14,7 @@ from pydantic import Field, WithJsonSchema
 from ptx_prefect.engine.forms import JSON_BOX, form_of
 from ptx_prefect.engine.sectioning import run_sectioning
 from ptx_prefect.errors import RunError, SpecError
+from ptx_prefect.preflight import check_task
 from ptx_prefect.report import Report
 from ptx_prefect.settings import Settings, load_settings
 from ptx_prefect.spec import SectioningSpec, TaskSpec, VotingSpec, parse_spec
@@ -82,7 +83,7 @@ def sectioning(spec: SectioningForm, fresh: Fresh = False) -> dict[str, Any]:
     task = parse_spec(spec)
     if not isinstance(task, SectioningSpec):
         raise SpecError({"mode": f"is {task.mode!r}; use the flow `voting`, or `execute` for both"})
-    return _closed(run_sectioning(task, load_settings(), fresh=fresh))
+    return _closed(_run_sectioning(task, load_settings(), fresh=fresh))
 
 
 @_flow
@@ -98,7 +99,7 @@ def execute(spec: TaskBox, fresh: Fresh = False) -> dict[str, Any]:
     task = parse_spec(spec)
     if isinstance(task, VotingSpec):
         return _closed(_run_voting(task, load_settings(), fresh=fresh))
-    return _closed(run_sectioning(task, load_settings(), fresh=fresh))
+    return _closed(_run_sectioning(task, load_settings(), fresh=fresh))
 
 
 @_flow
@@ -122,10 +123,16 @@ def voting(spec: VotingForm, fresh: Fresh = False) -> dict[str, Any]:
     return _closed(_run_voting(task, load_settings(), fresh=fresh))
 
 
+def _run_sectioning(task: SectioningSpec, settings: Settings, *, fresh: bool) -> Report:
+    check_task(task, settings)
+    return run_sectioning(task, settings, fresh=fresh)
+
+
 def _run_voting(task: VotingSpec, settings: Settings, *, fresh: bool) -> Report:
     """Loaded when there is a vote: a fifth of our own imports."""
     from ptx_prefect.engine.voting import run_voting
 
+    check_task(task, settings)
     return run_voting(task, settings, fresh=fresh)
 
 

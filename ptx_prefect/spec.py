@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import graphlib
 import importlib.util
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,16 +11,23 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from ptx_prefect.errors import SpecError
+from ptx_prefect.reading import impossible_text, json_data, read_task_text
 from ptx_prefect.strict import StrictModel, mistakes_of, nearest
-
-MAX_SPEC_BYTES = 16 * 1024 * 1024
-"""A task is written by a person or a program that decides; anything larger is data that belongs in a file."""
 
 WorkerRef = Annotated[
     str | dict[str, Any],
     Field(description='How the work gets done: a kind ("command") or an object with `kind` and that kind\'s keys.'),
 ]
-Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+
+
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"takes a number, found {str(value).lower()}")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_no_truth_value), Field(gt=0, le=7 * 24 * 3600)]
+Workers = Annotated[int, BeforeValidator(_no_truth_value), Field(ge=1, le=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -138,9 +143,7 @@ class Budget(StrictModel):
 
 class _Task(StrictModel):
     task_id: Annotated[str, Field(min_length=1, max_length=200, description="Names the run in reports and artifacts.")]
-    parallelism_hint: Annotated[int | None, Field(ge=1, le=1000, description="How many sections may run at once.")] = (
-        None
-    )
+    parallelism_hint: Annotated[Workers | None, Field(description="How many sections may run at once.")] = None
     timeout_seconds: Annotated[Seconds | None, Field(description="Deadline of each section (seconds).")] = None
     worker: Annotated[WorkerRef | None, Field(description="Worker of the sections that name none.")] = None
     workdir: Annotated[str, Field(description="Where paths start and commands run.")] = "."
@@ -244,21 +247,7 @@ def read_spec(path: Path | str) -> TaskSpec:
     Raises:
         SpecError: unreadable, not JSON, or wrong; every mistake at once.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_SPEC_BYTES:
-            size = f"{path.stat().st_size / 1e6:.0f} MB"
-            raise SpecError(
-                {"the file": f"is {size}; a task is at most 16 MB: put data into files it names"}, str(path)
-            )
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SpecError({"the file": "does not exist; name a JSON task, or start with `ptx init`"}, str(path)) from None
-    except UnicodeDecodeError as error:
-        raise SpecError({"the file": f"is not UTF-8 ({error.reason} at byte {error.start})"}, str(path)) from error
-    except OSError as error:
-        raise SpecError({"the file": f"cannot be read: {error.strerror}"}, str(path)) from error
-    return parse_spec(text, source=str(path))
+    return parse_spec(read_task_text(Path(path)), source=str(path))
 
 
 def parse_spec(task: str | Mapping[str, Any] | TaskSpec, *, source: str = "the task") -> TaskSpec:
@@ -269,42 +258,26 @@ def parse_spec(task: str | Mapping[str, Any] | TaskSpec, *, source: str = "the t
     """
     if isinstance(task, SectioningSpec | VotingSpec):
         task = task.model_dump(by_alias=True)
-    data = _from_json(task, source) if isinstance(task, str) else task
+    data = json_data(task, source) if isinstance(task, str) else task
     if not isinstance(data, Mapping):
         raise SpecError({"the whole": f"must be a JSON object, found {type(data).__name__}"}, source)
     data = {key: value for key, value in data.items() if key != "$schema"}
     mode = data.get("mode")
     if not isinstance(mode, str) or mode not in _MODELS:
-        hint = "is required" if mode is None else f"unknown mode {mode!r}; {nearest(str(mode), list(_MODELS))}"
-        raise SpecError({"mode": f"{hint}: 'sectioning' splits the work, 'voting' compares approaches"}, source)
+        hint = "is required:" if mode is None else f"unknown mode {mode!r}; {nearest(str(mode), list(_MODELS))}"
+        raise SpecError({"mode": f"{hint} 'sectioning' splits the work, 'voting' compares approaches"}, source)
     mistakes: dict[str, str] = {}
     spec: TaskSpec | None = None
     try:
         spec = _MODELS[mode].model_validate(data)
     except ValidationError as error:
         mistakes |= mistakes_of(error, _MODELS[mode])
+    if not isinstance(task, str) or "\\u" in task:
+        mistakes |= impossible_text(data)
     mistakes = _relations(data, mode) | mistakes
     if mistakes or spec is None:
         raise SpecError(mistakes, source)
     return spec
-
-
-def _from_json(text: str, source: str) -> Any:
-    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-        if twice:
-            raise ValueError(f"key {twice[0]!r} stands twice in one object")
-        return dict(pairs)
-
-    try:
-        return json.loads(text, object_pairs_hook=no_duplicates)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise SpecError({place: f"is not JSON: {error.msg}"}, source) from error
-    except ValueError as error:
-        raise SpecError({"the JSON": str(error)}, source) from error
-    except RecursionError as error:
-        raise SpecError({"the JSON": "is nested too deeply"}, source) from error
 
 
 def _relations(data: Mapping[str, Any], mode: str) -> dict[str, str]:
@@ -371,8 +344,10 @@ def _dependencies(components: Any, *, may_circle: bool) -> dict[str, str]:
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
-        chain = " -> ".join(repr(name) for name in reversed(error.args[1]))
+        circle = [repr(name) for name in reversed(error.args[1])]
+        if len(circle) > 12:
+            circle[8:-3] = [f"... {len(circle) - 11} more ..."]
         if not may_circle:
             advice = "drop one depends_on, or set on_cycle to 'merge' or 'cut'"
-            mistakes["main_task.components"] = f"depend on each other in a circle: {chain}; {advice}"
+            mistakes["main_task.components"] = f"depend on each other in a circle: {' -> '.join(circle)}; {advice}"
     return mistakes

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
+import re
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -19,13 +21,23 @@ class StrictModel(BaseModel):
 
 def mistakes_of(error: ValidationError, model: type[BaseModel], *, within: str = "") -> dict[str, str]:
     """Every mistake by place, with the nearest known key for an unknown one."""
-    found: dict[str, str] = {}
-    for item in error.errors(include_url=False):
-        path = _visible(item["loc"])
+    items = [(_visible(item["loc"]), item) for item in error.errors(include_url=False)]
+    # A union objects once for each of its branches; where one of them got further, only that one is of interest.
+    beyond = {path[:length] for path, _ in items for length in range(len(path))}
+    found: dict[str, list[str]] = {}
+    wanted: dict[str, list[str]] = {}
+    for path, item in items:
+        if path in beyond and item["type"] in (*_TYPE_WORDS, "too_short"):
+            continue
         place = ".".join(part for part in (within, place_of(path)) if part) or "the whole"
-        text = _text_of(item, model, path)
-        found[place] = f"{found[place]}; or {text}" if place in found and text not in found[place] else text
-    return found
+        if item["type"] in _TYPE_WORDS:
+            wanted.setdefault(place, []).append(_TYPE_WORDS[item["type"]])
+            found[place] = [f"takes {' or '.join(dict.fromkeys(wanted[place]))}, found {_shown(item['input'])}"]
+        else:
+            text = _text_of(item, model, path)
+            found.setdefault(place, [])
+            found[place] += [] if text in found[place] else [text]
+    return {place: "; or ".join(texts) for place, texts in found.items()}
 
 
 def place_of(path: Sequence[str | int]) -> str:
@@ -38,7 +50,12 @@ def place_of(path: Sequence[str | int]) -> str:
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """A hint: the known word that was probably meant, else all of them."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return _nearest(word, tuple(known))
+
+
+@functools.lru_cache(maxsize=1024)
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(word[:100], known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(sorted(known))}" if known else "nothing is known here"
@@ -54,18 +71,56 @@ def _visible(loc: Sequence[str | int]) -> tuple[str | int, ...]:
 _TYPE_TAGS = {"str", "int", "float", "bool", "sectioning", "voting"}
 
 
+_TYPE_WORDS = {
+    "string_type": "text",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+_BOUNDS = {
+    "greater_than": ("must be above", "gt"),
+    "greater_than_equal": ("must be at least", "ge"),
+    "less_than": ("must be below", "lt"),
+    "less_than_equal": ("must be at most", "le"),
+}
+
+
 def _text_of(item: Any, model: type[BaseModel], path: Sequence[str | int]) -> str:
-    if item["type"] == "extra_forbidden":
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
         key = str(path[-1])
-        return f"unknown key {key!r}; {nearest(key, _keys_at(model, path[:-1]))}"
-    if item["type"] == "missing":
+        return f"unknown key {_shown(key)}; {nearest(key, _keys_at(model, path[:-1]))}"
+    if kind == "missing":
         return "is required"
-    text = str(item["msg"])
-    text = text.removeprefix("Value error, ")
-    shown = repr(item["input"])
-    if item["type"].endswith(("_type", "_parsing")) or item["type"] == "literal_error":
-        text += f", found {shown if len(shown) < 80 else shown[:77] + '...'}"
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return f"{words} {context[key]:g}, found {_shown(item['input'])}"
+    if kind == "literal_error":
+        known = tuple(re.findall(r"'([^']*)'", context["expected"]))
+        close = nearest(str(item["input"]), known)
+        hint = f"{close} It takes" if close.startswith("did you mean") else "takes"
+        return f"unknown value {_shown(item['input'])}; {hint} {context['expected']}"
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty"
+    if kind == "string_too_long":
+        return f"has {len(item['input'])} characters; at most {context['max_length']} are taken"
+    text = str(item["msg"]).removeprefix("Value error, ")
     return text[:1].lower() + text[1:]
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else text[:77] + "..."
 
 
 def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:

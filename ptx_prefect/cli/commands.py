@@ -58,7 +58,7 @@ def run(spec: Path, fresh: bool, impacted_by: str | None, as_json: bool, as_json
     from ptx_prefect.cli.launch import launch
     from ptx_prefect.spec import read_spec
 
-    task = _only_impacted(read_spec(spec), impacted_by)
+    task = _checked(_only_impacted(read_spec(spec), impacted_by), spec)
     if as_json and as_jsonl:
         raise SpecError({"--jsonl": "stands beside --json; keep one"}, "the command")
     return launch(task, fresh=fresh, as_json=as_json, command=f"ptx run {spec}", as_jsonl=as_jsonl)
@@ -76,7 +76,7 @@ def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> 
     """Show how the task in SPEC would be run, without running it."""
     from ptx_prefect.spec import SectioningSpec, read_spec
 
-    task = _only_impacted(read_spec(spec), impacted_by)
+    task = _checked(_only_impacted(read_spec(spec), impacted_by), spec)
     if check:
         click.echo(f"{spec}: a {task.mode} task without mistakes")
         return OK
@@ -100,6 +100,15 @@ def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> 
     else:
         click.echo(plan_text(made) + (f"\n{bill_text(bill)}" if bill else ""))
     return OK
+
+
+def _checked(task: TaskSpec, source: Path) -> TaskSpec:
+    """The task itself, if nothing is known that would stop it: before a server is started for nothing."""
+    from ptx_prefect.preflight import check_task
+    from ptx_prefect.settings import load_settings
+
+    check_task(task, load_settings(), source=str(source))
+    return task
 
 
 def _only_impacted(task: TaskSpec, revision: str | None) -> TaskSpec:
@@ -147,6 +156,7 @@ def vote(
     task = parse_spec(read_spec(files[0]))
     if not isinstance(task, VotingSpec):
         raise SpecError({"mode": f"is {task.mode!r}; `ptx run` runs it"}, str(files[0]))
+    _checked(task, files[0])
     return launch(task, fresh=fresh, as_json=as_json, command=f"ptx vote {files[0]}")
 
 

@@ -13,7 +13,8 @@ from ptx_prefect.engine.keys import canonical_json
 from ptx_prefect.engine.output import slug_of
 from ptx_prefect.engine.perform import Request, work_once
 from ptx_prefect.errors import PtxError, SpecError
-from ptx_prefect.plan.make import deadline_of, worker_of
+from ptx_prefect.plan.assignment import worker_of
+from ptx_prefect.plan.make import deadline_of
 from ptx_prefect.run.models import with_model
 from ptx_prefect.run.outcomes import Done, Outcome, RateLimited, Skipped, headline_of
 from ptx_prefect.settings import Settings

@@ -21,8 +21,9 @@ from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.storage import check_storage
 from ptx_prefect.engine.workspaces import empty_base
 from ptx_prefect.errors import SpecError, VoteError
+from ptx_prefect.plan.assignment import worker_of
 from ptx_prefect.plan.durations import Durations
-from ptx_prefect.plan.make import SECTIONS_SCOPE, deadline_of, worker_of
+from ptx_prefect.plan.make import SECTIONS_SCOPE, deadline_of
 from ptx_prefect.plan.plan import Plan
 from ptx_prefect.plan.votes import Part, plan_votes
 from ptx_prefect.report import Report, report_markdown

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import SpecError
+from ptx_prefect.plan.assignment import NO_WORKER, config_of, worker_of
 from ptx_prefect.plan.by_suite import sections_by_suite
 from ptx_prefect.plan.circles import settle_circles
 from ptx_prefect.plan.claims import settle_claims
@@ -19,10 +20,9 @@ from ptx_prefect.plan.durations import Durations, Learned
 from ptx_prefect.plan.file_times import bytes_of, seconds_of_files, shares_of
 from ptx_prefect.plan.graph import shape_of, topological_order
 from ptx_prefect.plan.plan import Edge, Plan, Section
-from ptx_prefect.run.models import with_model
 from ptx_prefect.run.simulate import lower_bound, simulate
 from ptx_prefect.settings import Settings
-from ptx_prefect.spec import Component, SectioningSpec, TaskSpec, WorkerRef
+from ptx_prefect.spec import Component, SectioningSpec, TaskSpec
 
 LEVEL_CAPS = {"file": 10, "module": 5, "test": 8}
 """How many sections of a level run at once, by the specification."""
@@ -128,15 +128,6 @@ def pool_size(spec: SectioningSpec, settings: Settings, *, level: str, widest: i
     return max(min(parallelism.min_workers, cap), min(wanted, cap, max(widest, 1)))
 
 
-def worker_of(reference: WorkerRef | None) -> tuple[str, dict[str, Any]] | None:
-    """A worker reference as (kind, configuration)."""
-    if reference is None:
-        return None
-    if isinstance(reference, str):
-        return reference, {}
-    return str(reference.get("kind", "")), {key: value for key, value in reference.items() if key != "kind"}
-
-
 def _from_components(
     spec: SectioningSpec, settings: Settings, state_dir: Path
 ) -> tuple[tuple[Section, ...], tuple[Edge, ...]]:
@@ -147,7 +138,7 @@ def _from_components(
         component = Component(name=row, description=row) if isinstance(row, str) else row
         found = worker_of(component.worker) or worker_of(spec.worker) or worker_of(settings.default_worker)
         if found is None or not found[0]:
-            mistakes[f"main_task.components[{index}]"] = _NO_WORKER.format(component.name)
+            mistakes[f"main_task.components[{index}]"] = NO_WORKER.format(component.name)
             continue
         try:
             sections.append(_section(component, found, spec, settings, learned))
@@ -159,23 +150,12 @@ def _from_components(
     return tuple(sections), edges
 
 
-_NO_WORKER = (
-    "no worker can do {!r}: name one here (worker), for all (the task's worker), or in the settings (default_worker);"
-    ' for example {{"kind": "command", "argv": ["make", "x"]}}'
-)
-
-
-THINKING = ("chat", "agent")
-"""Kinds of workers that are told why their result was not taken, and try again by themselves."""
-_CHECKS_ADVICE = "for others, add a component that depends on this one and runs the command"
-
-
 def _from_tree(
     spec: SectioningSpec, settings: Settings, state_dir: Path, notes: list[str]
 ) -> tuple[tuple[Section, ...], tuple[Edge, ...]]:
     worker = worker_of(spec.worker) or worker_of(settings.default_worker)
     if worker is None or not worker[0]:
-        raise SpecError({"worker": _NO_WORKER.format(f"the sections of level {spec.main_task.level!r}")})
+        raise SpecError({"worker": NO_WORKER.format(f"the sections of level {spec.main_task.level!r}")})
     kind, config = worker
     learned = Durations(state_dir).learned(SECTIONS_SCOPE)
     root = tree_root(spec)
@@ -221,11 +201,7 @@ def _section(
     learned: Mapping[str, Learned],
 ) -> Section:
     kind, config = worker
-    config = with_model(kind, config, settings)
-    if component.checks:
-        if kind not in THINKING:
-            raise SpecError({"checks": f"are for workers that think ({', '.join(THINKING)}); {_CHECKS_ADVICE}"})
-        config["checks"] = [list(argv) for argv in component.checks]
+    config = config_of(component, kind, config, settings)
     identity = f"{kind}:{component.name}"
     estimate, source = DEFAULT_ESTIMATE_S, "default"
     known = learned.get(identity)

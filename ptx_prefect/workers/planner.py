@@ -10,8 +10,9 @@ from typing import Any
 
 from ptx_prefect.errors import PlanError, SpecError
 from ptx_prefect.plan.advice import advice_on, refuse_without_gain
+from ptx_prefect.plan.assignment import worker_of
 from ptx_prefect.plan.by_model import SCHEMA, Ask, Proposed, needs_components, with_proposed_components
-from ptx_prefect.plan.make import deadline_of, make_plan, worker_of
+from ptx_prefect.plan.make import deadline_of, make_plan
 from ptx_prefect.plan.plan import Plan
 from ptx_prefect.run.budget import Granted, Ledger
 from ptx_prefect.run.models import model_of

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+SPEC = Path(__file__).parents[1] / "cases" / "wheel" / "spec.json"
 
 
 @pytest.mark.parametrize(
@@ -16,9 +19,11 @@ import pytest
         ("import ptx_prefect.merge.driver", {"prefect", "networkx"}),
         ("import ptx_prefect.vote", {"prefect"}),
         ("import ptx_prefect.plan.make", {"prefect"}),
+        ("from ptx_prefect.cli import main; main(['plan', '--check', 'SPEC'])", {"prefect", "networkx", "rich"}),
     ],
 )
 def test_importing_stays_light(statement: str, absent: set[str]) -> None:
+    statement = statement.replace("SPEC", str(SPEC))
     code = f"import sys; {statement}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

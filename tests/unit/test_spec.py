@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ptx_prefect.errors import RunError, SpecError
-from ptx_prefect.spec import MAX_SPEC_BYTES, SectioningSpec, VotingSpec, parse_spec, read_spec
+from ptx_prefect.reading import MAX_SPEC_BYTES
+from ptx_prefect.spec import SectioningSpec, VotingSpec, parse_spec, read_spec
 
 PRINTED = Path(__file__).parents[1] / "cases" / "specification"
 
@@ -89,10 +90,10 @@ def test_a_cycle_prints_its_chain() -> None:
         ("{", "line 1, column 2", "not JSON"),
         ('{"a": 1, "a": 2}', "the JSON", "stands twice"),
         ("[" * 200_000, "the JSON", "nested"),
-        ({**sectioning(), "timeout_seconds": -1}, "timeout_seconds", "greater than 0"),
-        ({**sectioning(), "parallelism_hint": 10**9}, "parallelism_hint", "less than"),
+        ({**sectioning(), "timeout_seconds": -1}, "timeout_seconds", "must be above 0"),
+        ({**sectioning(), "parallelism_hint": 10**9}, "parallelism_hint", "at most 1000"),
         ({**sectioning(), "parallelism_hint": "many"}, "parallelism_hint", "found 'many'"),
-        (sectioning(level="line"), "main_task.level", "found 'line'"),
+        (sectioning(level="line"), "main_task.level", "unknown value 'line'; takes 'file'"),
         (sectioning(level="file"), "main_task.root", "needs a directory"),
         (sectioning(level="test", components=["a"]), "main_task.level", "keep one"),
         (sectioning(suite={}), "main_task.suite", "level 'test'"),
@@ -117,7 +118,7 @@ def test_a_missing_and_an_oversized_file_are_mistakes_too(tmp_path: Path) -> Non
     for path, words in [
         (tmp_path / "none.json", "does not exist"),
         (large, "at most 16 MB"),
-        (tmp_path, "cannot be read"),
+        (tmp_path, "is a directory"),
     ]:
         with pytest.raises(SpecError, match=words):
             read_spec(path)

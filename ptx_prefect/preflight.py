@@ -1,0 +1,209 @@
+"""What stands in the way of a task, told before anything starts: wrong workers, missing files, paths that lead out.
+
+Imports neither Prefect nor networkx: `ptx plan --check` answers at once, and `ptx run` before it starts a server.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ptx_prefect.errors import PtxError, SpecError, TreeError
+from ptx_prefect.plan.assignment import NO_WORKER, config_of, worker_of
+from ptx_prefect.settings import Settings
+from ptx_prefect.spec import Base, Component, SectioningSpec, TaskSpec, VotingSpec, WorkerRef
+from ptx_prefect.tree.git import run_git
+from ptx_prefect.tree.location import place_of_base
+from ptx_prefect.workers.known import worker_for
+
+
+def check_task(spec: TaskSpec, settings: Settings, *, source: str = "the task") -> None:
+    """Return if nothing is known that would stop the task.
+
+    Raises:
+        SpecError: every mistake, by place.
+    """
+    workdir = Path(spec.workdir)
+    if not workdir.is_dir():
+        # What is missing in it would be told once more for each path.
+        raise SpecError({"workdir": f"{spec.workdir!r} is not a directory; paths start there"}, source)
+    found = _in_vote(spec, settings) if isinstance(spec, VotingSpec) else dict(_in_sectioning(spec, settings))
+    if found:
+        raise SpecError(found, source)
+
+
+def _in_sectioning(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[str, str]]:
+    main = spec.main_task
+    if not main.components and main.level is None and not _has_planner(spec, settings):
+        yield "main_task", _NOTHING
+    tree = yield from _in_base(spec)
+    if tree is not None and main.level in ("file", "module") and not (tree / (main.root or ".")).is_dir():
+        yield "main_task.root", f"{main.root!r} is not a directory in {str(tree)!r}"
+    yield from _in_output(spec, tree)
+    yield from _in_paths(spec)
+    yield from _in_workers(spec, settings)
+    for index, step in enumerate(spec.after):
+        blank = Component(name=step.name)
+        reference = worker_of(step.worker) or worker_of(spec.worker) or worker_of(settings.default_worker)
+        yield from _in_worker(f"after[{index}].worker", blank, reference, spec, settings)
+
+
+_NOTHING = (
+    "has nothing to do: write components, derive them (level), or let a model propose them"
+    ' ("planner": {"kind": "chat", "model": "sonnet"})'
+)
+
+
+def _has_planner(spec: SectioningSpec, settings: Settings) -> bool:
+    found = worker_of(spec.main_task.planner) or worker_of(spec.worker) or worker_of(settings.default_worker)
+    return found is not None and found[0] == "chat"
+
+
+def _in_base(spec: SectioningSpec) -> Generator[tuple[str, str], None, Path | None]:
+    """The mistakes in `base`; returns the directory that sections work on, None where there is none."""
+    if spec.base is None:
+        return Path(spec.workdir)
+    base = Base(path=spec.base) if isinstance(spec.base, str) else spec.base
+    at = "base" if isinstance(spec.base, str) else "base.path"
+    try:
+        place = place_of_base(base)
+    except TreeError as error:
+        yield "base.package", str(error)
+        return None
+    if not place.is_dir():
+        what = "is a file" if place.exists() else "does not exist"
+        yield at, f"{str(place)!r} {what}; name a directory, or a repository with a revision"
+        return None
+    if base.revision is not None:
+        try:
+            run_git(place, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base.revision}^{{commit}}")
+        except PtxError as error:
+            text = str(error) if "not installed" in str(error) else f"no commit {base.revision!r} in {str(place)!r}"
+            yield "base.revision", f"{text}; name a branch, tag or commit of that repository"
+    return place
+
+
+def _in_output(spec: SectioningSpec, tree: Path | None) -> Iterator[tuple[str, str]]:
+    output = spec.merged_output
+    if output is None or tree is None:
+        return
+    where = output if isinstance(output, str) else output.directory or output.patches
+    place = (
+        "merged_output"
+        if isinstance(output, str)
+        else "merged_output." + ("directory" if output.directory else "patches")
+    )
+    if where is None:
+        return
+    target, base = Path(where).resolve(), tree.resolve()
+    if base == target or base.is_relative_to(target):
+        yield place, f"{where!r} is or holds the base {str(tree)!r}; results go to a place of their own, or to a branch"
+    elif target.exists() and not target.is_dir():
+        yield place, f"{where!r} is there and no directory; name another place"
+
+
+def _in_paths(spec: SectioningSpec) -> Iterator[tuple[str, str]]:
+    """Paths of sections that work on a tree stay in it; its repository's own files are nobody's."""
+    if spec.base is None:
+        return
+    for index, row in enumerate(spec.main_task.components):
+        for key in ("reads", "writes"):
+            for position, path in enumerate(() if isinstance(row, str) else getattr(row, key)):
+                problem = _path_problem(path)
+                if problem:
+                    yield f"main_task.components[{index}].{key}[{position}]", f"{path!r} {problem}"
+
+
+def _path_problem(path: str) -> str | None:
+    parts = path.split("/")
+    if path.startswith(("/", "~")) or ".." in parts:
+        return "leads out of the base; paths are relative to it, with '/' and without '..'"
+    if any(part.lower() == ".git" for part in parts):
+        return "reaches into the repository's own files; leave .git alone"
+    return None
+
+
+def _in_workers(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[str, str]]:
+    common = worker_of(spec.worker) or worker_of(settings.default_worker)
+    at = "settings: default_worker" if spec.worker is None and common is not None else "worker"
+    if spec.main_task.level in ("file", "module") or (common is not None and not spec.main_task.components):
+        yield from _in_worker(at, Component(name="section"), common, spec, settings)
+    told: set[tuple[str, str]] = set()
+    for index, row in enumerate(spec.main_task.components):
+        component = Component(name=row) if isinstance(row, str) else row
+        place = f"main_task.components[{index}].worker" if component.worker is not None else at
+        if component.worker is None and common is None:
+            place = f"main_task.components[{index}]"
+        found = worker_of(component.worker) or common
+        for mistake in _in_worker(place, component, found, spec, settings):
+            # What is wrong with the common worker is wrong for all sections: told once.
+            if mistake not in told:
+                told.add(mistake)
+                yield mistake
+
+
+def _in_worker(
+    place: str,
+    component: Component,
+    reference: tuple[str, dict[str, Any]] | None,
+    spec: TaskSpec,
+    settings: Settings,
+) -> Iterator[tuple[str, str]]:
+    """What the worker itself objects to."""
+    if reference is None:
+        yield place, NO_WORKER.format(component.name)
+        return
+    kind, config = reference
+    if not kind:
+        yield f"{place}.kind", 'is required: which worker? for example {"kind": "command", "argv": ["make", "x"]}'
+        return
+    try:
+        found: Mapping[str, str] = worker_for(kind).check(
+            config_of(component, kind, config, settings), workdir=Path(spec.workdir)
+        )
+    except SpecError as error:
+        found = {key.removeprefix("worker."): text for key, text in error.mistakes.items()}
+    except PtxError as error:
+        found = {"kind": str(error)}
+    for key, text in found.items():
+        yield f"{place}.{key}", text
+
+
+def _in_vote(spec: VotingSpec, settings: Settings) -> dict[str, str]:
+    from ptx_prefect.vote.voters import mistakes_in_vote
+
+    mistakes = dict(_in_programs(spec))
+    mistakes |= mistakes_in_vote(spec, workdir=Path(spec.workdir), has_worker=settings.default_worker is not None)
+    for place, reference in _workers_in_vote(spec):
+        mistakes |= dict(_in_worker(place, Component(name=place), worker_of(reference), spec, settings))
+    return mistakes
+
+
+def _workers_in_vote(spec: VotingSpec) -> Iterator[tuple[str, WorkerRef]]:
+    if spec.worker is not None:
+        yield "worker", spec.worker
+    for index, voter in enumerate(spec.voters):
+        if not isinstance(voter, str) and voter.worker is not None:
+            yield f"voters[{index}].worker", voter.worker
+    for index, judge in enumerate(spec.judges):
+        yield f"judges[{index}]", judge
+
+
+def _in_programs(spec: VotingSpec) -> Iterator[tuple[str, str]]:
+    """Program text of the task itself that does not parse: no candidate could ever pass it."""
+    main = spec.main_task
+    texts: Sequence[tuple[str, str]] = [
+        *((f"main_task.tests[{index}]", text) for index, text in enumerate(main.tests)),
+        *((f"main_task.inputs[{index}]", text) for index, text in enumerate(main.inputs)),
+        ("main_task.prelude", main.prelude),
+        ("main_task.setup", main.setup),
+        ("main_task.benchmark", main.benchmark or ""),
+    ]
+    for place, text in texts:
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+            yield place, f"is not Python{line}: {getattr(error, 'msg', None) or error}"
