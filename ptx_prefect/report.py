@@ -15,37 +15,41 @@ Status = Literal["success", "partial", "failed", "cancelled"]
 class ExecutionSummary(StrictModel):
     """How the run went as a whole."""
 
-    total_subtasks: int
+    total_subtasks: Annotated[int, Field(description="Sections of the plan, or voters.")]
     parallel_executions: Annotated[int, Field(description="The most sections that ran at the same time.")]
     execution_time: Annotated[str, Field(description="Wall time of the run, as in '45s'.")]
     speedup_factor: Annotated[
         float | None, Field(description="Sequential time (sum of what the sections took) over wall time.")
     ]
-    workers_used: int
-    sync_points: int
-    execution_seconds: float
-    sequential_seconds: float
+    workers_used: Annotated[
+        int, Field(description="The most workers that the pool offered; 0 where nothing had to run.")
+    ]
+    sync_points: Annotated[int, Field(description="Waves of the plan.")]
+    execution_seconds: Annotated[float, Field(description="Wall time of the run (seconds).")]
+    sequential_seconds: Annotated[float, Field(description="Sum of what the sections took (seconds).")]
     bound_seconds: Annotated[float, Field(description="max(critical path, work / workers) of what was measured.")]
     bound_ratio: Annotated[float | None, Field(description="Wall time over bound: 1.0 is the best possible.")]
-    reused_sections: int
+    reused_sections: Annotated[int, Field(description="Sections whose result of an earlier run was taken.")]
 
 
 class SectionResult(StrictModel):
     """One section's end."""
 
-    name: str
+    name: Annotated[str, Field(description="As in the task.")]
     status: Annotated[
         str,
         Field(description="success, failed, timed_out, over_memory, skipped, cancelled; ejected: done, not merged."),
     ]
-    output: str | None = None
-    seconds: float | None = None
-    cpu_seconds: float | None = None
-    peak_memory_mb: float | None = None
-    attempts: int = 0
-    reused: bool = False
-    reason: str | None = None
-    key: str | None = None
+    output: Annotated[str | None, Field(description="Directory with its log and files.")] = None
+    seconds: Annotated[
+        float | None, Field(description="Wall time of its attempts (seconds); of the earlier run where reused.")
+    ] = None
+    cpu_seconds: Annotated[float | None, Field(description="CPU time of its process and children (seconds).")] = None
+    peak_memory_mb: Annotated[float | None, Field(description="Largest resident size (MB).")] = None
+    attempts: Annotated[int, Field(description="Attempts that were made in this run.")] = 0
+    reused: Annotated[bool, Field(description="Whether a finished result was taken.")] = False
+    reason: Annotated[str | None, Field(description="Why it did not succeed.")] = None
+    key: Annotated[str | None, Field(description="Content key of its result in the store.")] = None
     model_usage: Annotated[
         Mapping[str, Any] | None, Field(description="Calls, tokens and US dollars, where models were called.")
     ] = None
@@ -54,17 +58,28 @@ class SectionResult(StrictModel):
 class Results(StrictModel):
     """What came out."""
 
-    mode: Literal["sectioning", "voting"]
-    completed_sections: tuple[SectionResult, ...] = ()
-    merged_output: str | None = None
-    conflicts_resolved: int = 0
-    manual_review_required: tuple[Any, ...] = ()
-    unfinished_sections: tuple[SectionResult, ...] = ()
-    resolutions: tuple[Mapping[str, Any], ...] = ()
-    tests: Mapping[str, Any] | None = None
-    decision: Mapping[str, Any] | None = None
-    validation: Mapping[str, Any] | None = None
-    published: Mapping[str, Any] | None = None
+    mode: Annotated[Literal["sectioning", "voting"], Field(description="As in the task.")]
+    completed_sections: Annotated[tuple[SectionResult, ...], Field(description="Sections that succeeded.")] = ()
+    merged_output: Annotated[str | None, Field(description="Where the merged tree, or the winner, lies.")] = None
+    conflicts_resolved: Annotated[int, Field(description="Overlapping edits that the merge combined.")] = 0
+    manual_review_required: Annotated[
+        tuple[Any, ...], Field(description="Conflicts that need a person, each with place, kind and both versions.")
+    ] = ()
+    unfinished_sections: Annotated[
+        tuple[SectionResult, ...], Field(description="Sections that failed, were skipped or cancelled.")
+    ] = ()
+    resolutions: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Field(description="What the merge decided, each with its class: file, import, type, dependency, logic."),
+    ] = ()
+    tests: Annotated[Mapping[str, Any] | None, Field(description="Totals, JUnit and coverage files of a suite.")] = None
+    decision: Annotated[Mapping[str, Any] | None, Field(description="The decision of a vote with its evidence.")] = None
+    validation: Annotated[
+        Mapping[str, Any] | None, Field(description="What was checked of the merged tree, and whom it ejected.")
+    ] = None
+    published: Annotated[Mapping[str, Any] | None, Field(description="Kind, place and run of what was published.")] = (
+        None
+    )
     review: Annotated[Mapping[str, Any] | None, Field(description="What a person decided, with `review: pause`.")] = (
         None
     )
@@ -74,12 +89,17 @@ class Results(StrictModel):
 class PerformanceMetrics(StrictModel):
     """Measured, not estimated. Utilisation is busy worker time over workers times wall time."""
 
-    worker_utilization: float | None
-    avg_task_time: str
-    critical_path_time: str
-    avg_task_seconds: float | None
-    critical_path_seconds: float
-    timeline: tuple[Mapping[str, Any], ...] = ()
+    worker_utilization: Annotated[float | None, Field(description="Busy worker time over offered worker time, 0 to 1.")]
+    avg_task_time: Annotated[str, Field(description="Mean wall time of a section, as in '12s'.")]
+    critical_path_time: Annotated[
+        str, Field(description="Longest chain of dependent sections as measured, as in '35s'.")
+    ]
+    avg_task_seconds: Annotated[float | None, Field(description="Mean wall time of a section (seconds).")]
+    critical_path_seconds: Annotated[float, Field(description="Longest chain as measured (seconds).")]
+    timeline: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Field(description="Section, worker, start and end (seconds since the first start), status."),
+    ] = ()
     pool: Annotated[
         tuple[Mapping[str, Any], ...], Field(description="How many sections could run at once, from when on, and why.")
     ] = ()
@@ -88,15 +108,26 @@ class PerformanceMetrics(StrictModel):
 class Report(StrictModel):
     """The end of a run."""
 
-    task_id: str
-    status: Status
+    task_id: Annotated[str, Field(description="As in the task.")]
+    status: Annotated[
+        Status,
+        Field(
+            description="success: all done; partial: some sections are missing; failed; cancelled: stopped by a person."
+        ),
+    ]
     execution_summary: ExecutionSummary
     results: Results
     performance_metrics: PerformanceMetrics
-    next_steps: tuple[str, ...]
-    usage: Mapping[str, Any] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    artifacts: Mapping[str, str] = Field(default_factory=dict)
+    next_steps: Annotated[tuple[str, ...], Field(description="What to do now, most urgent first.")]
+    usage: Annotated[
+        Mapping[str, Any], Field(description="Totals of CPU, memory, tokens and US dollars of this run.")
+    ] = Field(default_factory=dict)
+    notes: Annotated[
+        tuple[str, ...], Field(description="What a reader should know: choices of the plan, changes of the pool.")
+    ] = ()
+    artifacts: Annotated[Mapping[str, str], Field(description="Name to path of what the run left.")] = Field(
+        default_factory=dict
+    )
 
 
 def seconds_text(seconds: float) -> str:

@@ -83,8 +83,8 @@ class ModelAlias(StrictModel):
 class Price(StrictModel):
     """US dollars for a million tokens."""
 
-    input: Annotated[float, Field(ge=0)]
-    output: Annotated[float, Field(ge=0)]
+    input: Annotated[float, Field(ge=0, description="A million input tokens (US dollars).")]
+    output: Annotated[float, Field(ge=0, description="A million output tokens (US dollars).")]
 
 
 class Settings(StrictModel):

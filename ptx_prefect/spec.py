@@ -46,10 +46,10 @@ def _directory_of_package(base: Any) -> Any:
 class Component(StrictModel):
     """One section written out by hand."""
 
-    name: Name
-    description: str = ""
+    name: Annotated[Name, Field(description="Unique; names the section in plan, log and report.")]
+    description: Annotated[str, Field(description="What is to be done; a worker that thinks is told it.")] = ""
     depends_on: Annotated[tuple[str, ...], Field(description="Names of components that must be done first.")] = ()
-    worker: WorkerRef | None = None
+    worker: Annotated[WorkerRef | None, Field(description="Worker of this section; default: the task's.")] = None
     reads: Annotated[tuple[str, ...], Field(description="Paths or globs that it reads.")] = ()
     writes: Annotated[tuple[str, ...], Field(description="Paths or globs that it may change; others are refused.")] = ()
     checks: Annotated[
@@ -84,7 +84,7 @@ class Suite(StrictModel):
 class SectioningTask(StrictModel):
     """What is to be done in sections: written out (`components`) or derived (`level`)."""
 
-    description: Annotated[str, Field(min_length=1)]
+    description: Annotated[str, Field(min_length=1, description="What is to be done, in a sentence.")]
     components: Annotated[tuple[str | Component, ...], Field(description="The sections, in merge order.")] = ()
     level: Annotated[
         Literal["file", "module", "test"] | None, Field(description="Derive the sections: by file, module or test.")
@@ -106,7 +106,9 @@ class SectioningTask(StrictModel):
 class Base(StrictModel):
     """The tree that sections change: a directory, or a revision of a git repository."""
 
-    path: str = "."
+    path: Annotated[
+        str, Field(description="A directory, or any place inside a git repository where a revision is given.")
+    ] = "."
     package: Annotated[str | None, Field(description="An installed Python package, instead of a path.")] = None
     revision: Annotated[str | None, Field(description="A git revision; absent: the directory as it is.")] = None
 
@@ -114,7 +116,7 @@ class Base(StrictModel):
 class Output(StrictModel):
     """Where the merged tree goes, in one step: exactly one of the three."""
 
-    directory: str | None = None
+    directory: Annotated[str | None, Field(description="A directory that holds the whole merged tree.")] = None
     branch: Annotated[str | None, Field(description="A branch of the base repository, one commit a section.")] = None
     patches: Annotated[str | None, Field(description="A directory that gets one patch file a section.")] = None
 
@@ -122,9 +124,11 @@ class Output(StrictModel):
 class AfterStep(StrictModel):
     """Something done on the merged output: tests, an evaluator, documentation. Its verdict enters the report."""
 
-    name: Name
-    description: str = ""
-    worker: WorkerRef | None = None
+    name: Annotated[Name, Field(description="Unique; names the verdict in the report.")]
+    description: Annotated[str, Field(description="What is to be done or judged; a worker that thinks is told it.")] = (
+        ""
+    )
+    worker: Annotated[WorkerRef | None, Field(description="Worker of this step; default: the task's.")] = None
     reads: Annotated[
         tuple[str, ...], Field(description="Paths or globs of the merged tree that a model is shown.")
     ] = ()
@@ -157,7 +161,7 @@ class _Task(StrictModel):
 class SectioningSpec(_Task):
     """Split one task into sections, run them in parallel, merge and validate."""
 
-    mode: Literal["sectioning"] = "sectioning"
+    mode: Annotated[Literal["sectioning"], Field(description="Split the work into sections.")] = "sectioning"
     main_task: SectioningTask
     base: Annotated[
         Base | str | None,
@@ -192,22 +196,24 @@ class SectioningSpec(_Task):
 class Voter(StrictModel):
     """One approach: a worker that writes a candidate, or a candidate that is there already."""
 
-    name: Name
-    description: str = ""
-    worker: WorkerRef | None = None
+    name: Annotated[Name, Field(description="Unique; one of the presets (functional, oop, haiku, ...) or any other.")]
+    description: Annotated[str, Field(description="Its approach; a worker that thinks is told it.")] = ""
+    worker: Annotated[WorkerRef | None, Field(description="What writes the candidate; default: the task's worker.")] = (
+        None
+    )
     source: Annotated[str | None, Field(description="The candidate's program text.")] = None
     path: Annotated[str | None, Field(description="A file that holds the candidate.")] = None
     callable: Annotated[str | None, Field(description='The candidate as "package.module:function".')] = None
     scores: Annotated[
         dict[str, Annotated[float, Field(ge=0, le=10)]], Field(description="Given scores by criterion, 0 to 10.")
     ] = Field(default_factory=dict)
-    timeout_seconds: Seconds | None = None
+    timeout_seconds: Annotated[Seconds | None, Field(description="Deadline of this voter (seconds).")] = None
 
 
 class VotingTask(StrictModel):
     """What the voters solve, and what decides between them."""
 
-    description: Annotated[str, Field(min_length=1)]
+    description: Annotated[str, Field(min_length=1, description="What the candidates are to do.")]
     evaluation_criteria: Annotated[tuple[str, ...], Field(description="What is scored.")] = ("performance",)
     entry_point: Annotated[str | None, Field(description="The function that every candidate defines.")] = None
     prelude: Annotated[str, Field(description="Program text put before every candidate.")] = ""
@@ -222,10 +228,13 @@ class VotingTask(StrictModel):
 class VotingSpec(_Task):
     """Run rival approaches to one task, gate and measure them, pick or synthesise the winner."""
 
-    mode: Literal["voting"] = "voting"
+    mode: Annotated[Literal["voting"], Field(description="Let approaches compete.")] = "voting"
     main_task: VotingTask
     voters: Annotated[tuple[str | Voter, ...], Field(min_length=1, description="The rival approaches.")]
-    aggregation: Literal["weighted_score", "consensus", "pareto", "borda", "approval"] = "weighted_score"
+    aggregation: Annotated[
+        Literal["weighted_score", "consensus", "pareto", "borda", "approval"],
+        Field(description="The rule that decides inside the winning behaviour group."),
+    ] = "weighted_score"
     weights: Annotated[
         dict[str, Annotated[float, Field(ge=0)]], Field(description="Weight of each criterion; default: equal.")
     ] = Field(default_factory=dict)
