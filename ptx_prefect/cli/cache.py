@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ptx_prefect.engine.store import Store
 
 
-@ptx.group()
+@ptx.group(short_help="Results that later runs reuse: list, size, prune.")
 def cache() -> None:
     """Results of finished sections, which later runs of the same task reuse."""
 
@@ -49,7 +49,7 @@ def prune(older_than: float | None, keep_mb: float | None) -> int:
     return OK
 
 
-@ptx.command()
+@ptx.command(short_help="Say why a section would run again.")
 @click.argument("section")
 @SPEC
 def why(section: str, spec: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptx_prefect import __version__
+from ptx_prefect.cli.group import InSections
 from ptx_prefect.errors import PlanError, PtxError, SpecError
 
 if TYPE_CHECKING:
@@ -21,10 +23,17 @@ SPEC = click.argument("spec", type=click.Path(path_type=Path))
 IMPACTED_BY = click.option("--impacted-by", metavar="REV", help="Only tests that changes since REV can reach.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=InSections,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 the run did not succeed, 2 wrong input, 130 stopped by Ctrl-C.",
+)
 @click.version_option(__version__, prog_name="ptx")
 def ptx() -> None:
-    """Split one JSON task into sections and run them in parallel, or let rival approaches compete."""
+    """Split one JSON task into sections and run them in parallel, or let rival approaches compete.
+
+    Begin with `ptx init`, look with `ptx plan`, run with `ptx run`.
+    """
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -44,10 +53,14 @@ def main(args: Sequence[str] | None = None) -> int:
         return NOT_DONE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python would complain once more when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     return result if isinstance(result, int) else OK
 
 
-@ptx.command()
+@ptx.command(short_help="Run a task; what is finished is reused.")
 @SPEC
 @click.option("--fresh", is_flag=True, help="Run everything, whatever was finished before.")
 @IMPACTED_BY
@@ -64,7 +77,7 @@ def run(spec: Path, fresh: bool, impacted_by: str | None, as_json: bool, as_json
     return launch(task, fresh=fresh, as_json=as_json, command=f"ptx run {spec}", as_jsonl=as_jsonl)
 
 
-@ptx.command()
+@ptx.command(short_help="Show what would run, and what it would take.")
 @SPEC
 @click.option("--json", "form", flag_value="json", help="Print the plan as JSON.")
 @click.option("--mermaid", "form", flag_value="mermaid", help="Print the graph for Mermaid.")
@@ -123,7 +136,7 @@ def _only_impacted(task: TaskSpec, revision: str | None) -> TaskSpec:
     return task.model_copy(update={"main_task": task.main_task.model_copy(update={"suite": suite})})
 
 
-@ptx.command()
+@ptx.command(short_help="Hold a vote: a task, or files with candidates.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--entry-point", help="The function that the candidate FILES define; without it FILES is one task.")
 @click.option("--tests", type=click.Path(path_type=Path), help="A file with one assert a line: the gate.")
@@ -160,7 +173,7 @@ def vote(
     return launch(task, fresh=fresh, as_json=as_json, command=f"ptx vote {files[0]}")
 
 
-@ptx.command()
+@ptx.command(short_help="Undo what a run published.")
 @click.argument("run_id")
 @click.option("--force", is_flag=True, help="Also where the output was changed since.")
 def rollback(run_id: str, force: bool) -> int:
@@ -173,7 +186,7 @@ def rollback(run_id: str, force: bool) -> int:
     return OK
 
 
-@ptx.command()
+@ptx.command(short_help="Start a Prefect server that stays, with its UI.")
 def up() -> int:
     """Start a Prefect server that stays, with its UI; `ptx run` uses it and starts in a third of the time."""
     from ptx_prefect.cli import server
@@ -194,7 +207,7 @@ def down() -> int:
     return OK
 
 
-@ptx.command()
+@ptx.command(short_help="Merge changed copies of one tree.")
 @click.argument("base", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("sides", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Directory for the merged tree.")

@@ -33,12 +33,14 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl
     """Run a task as a Prefect flow in this process. Returns the exit code."""
     from ptx_prefect.cli.commands import INTERRUPTED, NOT_DONE, OK
     from ptx_prefect.cli.display import Display, result_text
+    from ptx_prefect.cli.profile import check_profile
     from ptx_prefect.cli.server import provide_server, wait_until_up
     from ptx_prefect.settings import state_dir
     from ptx_prefect.workers.spawners import shared_spawner
 
     for name, value in _PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
+    check_profile(os.environ)
     signal.signal(signal.SIGTERM, _as_interrupt)
     provide_server(state_dir())
     # Its imports take as long as some of ours: both at once.

@@ -1,0 +1,153 @@
+"""`ptx init`: a first task, from what stands in the directory or from what a person answers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ptx_prefect.cli.commands import OK, ptx
+from ptx_prefect.cli.schema import schema_text
+from ptx_prefect.errors import SpecError
+
+SCHEMA_FILE = "task.schema.json"
+_TARGETS = ("lint", "typecheck", "test", "tests", "docs", "build", "check")
+"""Targets of a Makefile or scripts of a package.json that can run beside each other, and that people have."""
+
+
+@ptx.command(short_help="Write a first task, from what is here.")
+@click.option("--kind", type=click.Choice(["suite", "commands", "codemod", "vote"]), help="What the task is to do.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("task.json"), show_default=True)
+@click.option("--yes", is_flag=True, help="Ask nothing: take what is found here, or an example.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def init(kind: str | None, output: Path, yes: bool, force: bool) -> int:
+    """Write a first task: from the repository that you are in, or by asking.
+
+    A test suite is cut into sections, targets of a Makefile or package.json become commands that run beside each other.
+    """
+    if output.exists() and not force:
+        raise SpecError({"--output": f"{str(output)!r} is there already; name another file, or --force"}, "ptx init")
+    here = Path.cwd()
+    ask = _take_default if yes or not sys.stdin.isatty() else _prompt
+    chosen = kind or ask("What is it to do? (suite, commands, codemod, vote)", _kind_for(here))
+    if chosen not in _MAKERS:
+        raise SpecError({"--kind": f"unknown {chosen!r}; known: {', '.join(_MAKERS)}"}, "ptx init")
+    task = {"$schema": f"./{SCHEMA_FILE}", "task_id": _slug(here.name), **_MAKERS[chosen](here, ask)}
+    output.write_text(json.dumps(task, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    output.with_name(SCHEMA_FILE).write_text(schema_text("task"), encoding="utf-8")
+    click.echo(f"wrote {output} (and {SCHEMA_FILE}, by which editors complete its keys)")
+    click.echo(f"next: ptx plan {output}     # what would run\n      ptx run {output}")
+    return OK
+
+
+Ask = Callable[[str, str], str]
+
+
+def _prompt(question: str, default: str) -> str:
+    return str(click.prompt(question, default=default))
+
+
+def _take_default(_question: str, default: str) -> str:
+    return default
+
+
+def _kind_for(here: Path) -> str:
+    return "suite" if _test_folder(here) else "commands"
+
+
+def _test_folder(here: Path) -> str:
+    for name in ("tests", "test"):
+        if next((here / name).glob("**/test_*.py"), None):
+            return name
+    return "." if next(here.glob("test_*.py"), None) else ""
+
+
+def _packages(here: Path) -> list[str]:
+    """Import packages that stand here or below src; they are what coverage is of."""
+    places = [path.parent.name for root in (here, here / "src") for path in sorted(root.glob("*/__init__.py"))]
+    return [name for name in places if name not in ("tests", "test", "docs")]
+
+
+def _suite(here: Path, ask: Ask) -> dict[str, Any]:
+    folder = ask("Which tests?", _test_folder(here) or "tests")
+    suite: dict[str, Any] = {"args": shlex.split(folder)}
+    packages = _packages(here)
+    if packages:
+        suite |= {"coverage": True, "source": packages}
+    return _sectioning("Run the test suite", level="test", suite=suite)
+
+
+def _commands(here: Path, ask: Ask) -> dict[str, Any]:
+    found = _targets(here) or {"first": ["echo", "first"], "second": ["echo", "second"]}
+    components: list[dict[str, Any]] = []
+    for name, argv in found.items():
+        line = ask(f"Command of {name!r} (empty: leave it out)", shlex.join(argv))
+        if line.strip():
+            components.append({"name": name, "worker": {"kind": "command", "argv": shlex.split(line)}})
+    return _sectioning("Run what can run beside each other", components=components)
+
+
+def _targets(here: Path) -> Mapping[str, list[str]]:
+    """Commands that a Makefile or package.json offers under the usual names."""
+    try:
+        rules = re.findall(r"^([A-Za-z][\w-]*)\s*:(?!=)", (here / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        rules = []
+    found = {name: ["make", name] for name in rules if name in _TARGETS}
+    try:
+        scripts = json.loads((here / "package.json").read_text(encoding="utf-8")).get("scripts", {})
+    except (OSError, ValueError, AttributeError):
+        scripts = {}
+    return found | {f"npm {name}": ["npm", "run", name] for name in scripts if name in _TARGETS}
+
+
+def _codemod(here: Path, ask: Ask) -> dict[str, Any]:
+    argv = shlex.split(ask("Command, {files} stands for a section's files", "pyupgrade --py311-plus {files}"))
+    pattern = ask("Which files?", "**/*.py")
+    revision: dict[str, Any] = {"path": ".", "revision": "HEAD"} if (here / ".git").exists() else {"path": "."}
+    output: dict[str, Any] = {"branch": "ptx-codemod"} if "revision" in revision else {"directory": "../modernised"}
+    return {
+        **_sectioning("Change every file", level="file", include=[pattern]),
+        "base": revision,
+        "worker": {"kind": "command", "argv": argv},
+        "merged_output": output,
+    }
+
+
+def _vote(_here: Path, ask: Ask) -> dict[str, Any]:
+    entry = ask("Which function do the candidates define?", "solve")
+    files = shlex.split(ask("Files of the candidates", "a.py b.py"))
+    test = ask("One test that each must pass", f"assert {entry}(2) == 4")
+    return {
+        "mode": "voting",
+        "main_task": {
+            "description": f"Choose an implementation of {entry}",
+            "evaluation_criteria": ["performance", "readability"],
+            "entry_point": entry,
+            "tests": [test],
+        },
+        "voters": [{"name": Path(file).stem, "path": file} for file in files],
+        "aggregation": "weighted_score",
+    }
+
+
+_MAKERS: Mapping[str, Callable[[Path, Ask], dict[str, Any]]] = {
+    "suite": _suite,
+    "commands": _commands,
+    "codemod": _codemod,
+    "vote": _vote,
+}
+
+
+def _sectioning(description: str, **main_task: Any) -> dict[str, Any]:
+    return {"mode": "sectioning", "main_task": {"description": description, **main_task}}
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "task"
