@@ -1,6 +1,6 @@
 """A test suite every night at three: serve this file and leave it running. `--once` runs the suite now.
 
-    python examples/nightly_suite.py [--once] [TASK.json]
+python examples/nightly_suite.py [--once] [TASK.json]
 """
 
 from __future__ import annotations

@@ -164,8 +164,8 @@ def cli_page() -> str:
         "# The command line\n\n| exit code | meaning |\n| --- | --- |\n| 0 | done |\n| 1 | the run did not succeed, or "
         "something is left to review |\n| 2 | wrong input: every mistake with place and remedy |\n| 130 | stopped by "
         "Ctrl-C; what was finished is kept |\n\n"
-        "Progress goes to standard error, results to standard output. `NO_COLOR` is respected, a pipe gets plain lines, "
-        "`COLUMNS` sets the width. `ptx completion SHELL` completes commands and options.\n"
+        "Progress goes to standard error, results to standard output. `NO_COLOR` is respected, a pipe gets plain "
+        "lines, `COLUMNS` sets the width. `ptx completion SHELL` completes commands and options.\n"
     )
     return head + "".join(_command_text(ptx, "ptx", click.Context(ptx, info_name="ptx")))
 

@@ -1,8 +1,8 @@
 """Run what README, docs and skill tell people to type: every console block and every Python block, page by page.
 
-A page's blocks run in their order, as in one shell (`cd` holds), in one directory of its own: an empty one, or a copy of
-the checkout where a command needs it (`<!-- run: checkout -->` anywhere in the page). A JSON, Python, INI, YAML or text block under a line
-`<!-- file: NAME -->` is written to that file first. Marks stand in a comment on the line before a block:
+A page's blocks run in their order, as in one shell (`cd` holds), in one directory of its own: an empty one, or a copy
+of the checkout where a command needs it (`<!-- run: checkout -->` anywhere in the page). A block of any language under
+`<!-- file: NAME -->` is written to that file. Marks stand in a comment on the line before a block:
 
     <!-- run: no REASON -->      not run, with the reason
     <!-- run: slow -->           only with --slow
@@ -31,7 +31,8 @@ BIN = ROOT / ".venv" / "bin"
 TIMEOUT_S = 900
 PAGES = ("README.md", "deployments/README.md", "skill/parallel-task-executor/SKILL.md", "docs/**/*.md")
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<mark>run|file): (?P<value>.*?) -->\n+)?^(?P<indent> *)```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```",
+    r"(?:^<!-- (?P<mark>run|file): (?P<value>.*?) -->\n+)?"
+    r"^(?P<indent> *)```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -136,7 +137,10 @@ def run_block(block: Block, here: Path, env: dict[str, str]) -> tuple[str, str]:
 def copy_checkout(target: Path) -> None:
     """What git would clone, without its history, and the environment beside it."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (ROOT / name).is_file():
@@ -154,7 +158,9 @@ def environment(folder: Path) -> dict[str, str]:
         (bin_folder / name).symlink_to(BIN / "python")
     # Through the checkout, wherever the environment's own `ptx` leads.
     ptx = bin_folder / "ptx"
-    ptx.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}${{PYTHONPATH:+:$PYTHONPATH}}" exec "{BIN}/python" -m ptx_prefect "$@"\n')
+    ptx.write_text(
+        f'#!/bin/sh\nPYTHONPATH="{ROOT}${{PYTHONPATH:+:$PYTHONPATH}}" exec "{BIN}/python" -m ptx_prefect "$@"\n'
+    )
     ptx.chmod(0o755)
     return kept | {
         "PATH": f"{bin_folder}:{BIN}:{kept.get('PATH', os.defpath)}",

@@ -5,7 +5,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from auth_service import Accounts, Service, Tokens  # noqa: E402
+from auth_service import Accounts, Service, Tokens
 
 
 @pytest.fixture
