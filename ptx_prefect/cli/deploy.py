@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FLOWS = ("sectioning", "voting", "execute")
 
 
-@ptx.command()
+@ptx.command(short_help="Serve the flows from this process.")
 @click.option("--limit", type=click.IntRange(min=1), default=4, show_default=True, help="Flow runs at the same time.")
 def serve(limit: int) -> int:
     """Serve sectioning, voting and execute from here: runs triggered in Prefect start in this directory."""
@@ -32,7 +32,7 @@ def serve(limit: int) -> int:
     return OK
 
 
-@ptx.command()
+@ptx.command(short_help="Deploy the flows to a work pool.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--pool", default="ptx", show_default=True, help="The work pool; a process pool is made where none is.")
 @click.option(

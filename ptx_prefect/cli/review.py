@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ptx_prefect.engine.waiting import Waiting
 
 
-@ptx.command()
+@ptx.command(short_help="Answer a run that waits for a review.")
 @click.argument("run", required=False)
 @click.option("--answer", metavar="JSON", help='The answers as JSON, or "@FILE"; without it you are asked.')
 @click.option("--show", is_flag=True, help="Only print what is asked.")
