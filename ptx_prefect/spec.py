@@ -241,6 +241,9 @@ class VotingSpec(_Task):
     judges: Annotated[tuple[WorkerRef, ...], Field(description="Workers that return scores for a candidate.")] = ()
     quorum: Annotated[float | None, Field(gt=0, le=1, description="Share of voters that must agree.")] = None
     hybrid: Annotated[bool, Field(description="Let a synthesis of the best parts compete too.")] = True
+    synthesis: Annotated[
+        WorkerRef | None, Field(description="Worker that writes one more candidate from the best ones.")
+    ] = None
     use_records: Annotated[
         bool, Field(description="Let how often a voter was right before break ties between equals.")
     ] = False

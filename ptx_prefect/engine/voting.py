@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from ptx_prefect.run.outcomes import Done, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import Voter, VotingSpec
+from ptx_prefect.vote.entry import free_name
 from ptx_prefect.vote.judges import Judgement, judge_inputs, judge_instruction, judgements_from
 from ptx_prefect.vote.laboratory import Trials
 from ptx_prefect.vote.page import rationale_page
@@ -40,6 +41,7 @@ from ptx_prefect.vote.run import hold_vote
 from ptx_prefect.vote.task import VoteTask
 from ptx_prefect.vote.values import Candidate, Decision
 from ptx_prefect.vote.voters import mistakes_in_vote, ready_candidate, vote_task_of, voters_of, written_candidate
+from ptx_prefect.vote.written import WRITTEN_NAME, shown_to_writer, why_not_written, writer_task
 from ptx_prefect.workers.registry import reap_orphans
 
 RATIONALE_KEY = "vote-rationale"
@@ -112,7 +114,10 @@ class _Voting:
         family = self.spec.main_task.entry_point or "default"
         prior = reliabilities(read_records(self.state), known) if self.spec.use_records else {}
         vote_task = vote_task_of(self.spec, workdir=self.workdir, judgements=self.found.judgements, reliabilities=prior)
-        decision = decide.with_options(task_run_name=f"vote: {family}")(self.found.candidates, vote_task)
+        hold = decide.with_options(task_run_name=f"vote: {family}")
+        decision = hold(self.found.candidates, vote_task)
+        if (written := self._written_synthesis(decision)) is not None:
+            decision = hold(self.found.candidates, replace(vote_task, written=written))
         learn_records(self.state, results_of(decision, known))
         return self._write(decision, began_s)
 
@@ -166,6 +171,29 @@ class _Voting:
                 )
             except VoteError as error:
                 self.found.dropped.append(f"{name} does not count: {error}")
+
+    def _written_synthesis(self, decision: Decision) -> Candidate | None:
+        """What the task's worker makes of the best candidates; None where none is asked for, or it gave nothing."""
+        worker, main = worker_of(self.spec.synthesis), self.spec.main_task
+        if worker is None or main.entry_point is None:
+            return None
+        shown = shown_to_writer(decision, self.found.candidates)
+        reason = why_not_written(decision, shown)
+        if reason:
+            self.found.dropped.append(f"no synthesis was asked for: {reason}")
+            return None
+        name = free_name(WRITTEN_NAME, [candidate.name for candidate in self.found.candidates])
+        told = writer_task(main.description, main.entry_point, shown, decision, main.evaluation_criteria)
+        given = {"task": main.description, "candidates": [[one.name, one.source] for one in shown]}
+        part = Part(name, told, worker[0], worker[1], self._deadline(None), given)
+        outcome = self._run([part])[name].outcome
+        try:
+            if not isinstance(outcome, Done):
+                raise VoteError(headline_of(outcome))
+            return written_candidate(Voter(name=name), outcome, entry_point=main.entry_point)
+        except VoteError as error:
+            self.found.dropped.append(f"the {name} was dropped: {error}")
+            return None
 
     def _voter_part(self, voter: Voter) -> Part:
         kind, config = worker_of(voter.worker) or self._default_worker() or ("", {})
@@ -225,7 +253,7 @@ class _Voting:
         )
         write_text(self.output / "rationale.md", rationale_page(decision.rationale))
         winner = next((one for one in self.found.candidates if one.name == decision.winner), None)
-        source = winner.source if winner else _source_of_hybrid(decision)
+        source = winner.source if winner else _source_of_synthesis(decision)
         place = write_text(self.output / "winner.py", source) if source and self.spec.main_task.entry_point else None
         artifacts = {"output": str(self.output), "rationale": str(self.output / "rationale.md")}
         artifacts |= {"report": str(self.output / "report.json"), "report_markdown": str(self.output / "report.md")}
@@ -267,7 +295,9 @@ def _need_a_place(parts: Sequence[Part]) -> bool:
     return any(part.worker in ("agent", "chat") for part in parts)
 
 
-def _source_of_hybrid(decision: Decision) -> str | None:
-    hybrid = decision.rationale.get("hybrid")
-    source = hybrid.get("source") if isinstance(hybrid, Mapping) else None
-    return source if isinstance(source, str) else None
+def _source_of_synthesis(decision: Decision) -> str | None:
+    for key in ("hybrid", "written_synthesis"):
+        entry = decision.rationale.get(key)
+        if isinstance(entry, Mapping) and entry.get("name") == decision.winner and isinstance(entry.get("source"), str):
+            return str(entry["source"])
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from ptx_prefect.vote.criteria import cost_s
@@ -34,8 +34,9 @@ class Entry:
 
     def as_json(self) -> dict[str, object]:
         """For the rationale."""
-        source = self.candidate.source if self.candidate else None
+        name, source = (self.candidate.name, self.candidate.source) if self.candidate else (None, None)
         return {
+            "name": name,
             "outcome": self.outcome,
             "base": self.base,
             "taken": dict(self.taken),
@@ -59,13 +60,24 @@ def enter_hybrid(rivals: Sequence[Candidate], base: str, laboratory: Laboratory,
     notes = (*notes, *made.notes)
     if made.source is None:
         return Entry(None, None, f"none: {made.problem}", base, taken, notes)
-    candidate = Candidate(_free_name(sources), made.source, voter=HYBRID_NAME)
+    candidate = Candidate(free_name(HYBRID_NAME, sources), made.source, voter=HYBRID_NAME)
     results = _alike([candidate], leader, laboratory, standard)
     if not results:
         return Entry(None, None, "made, but it fails the gate or behaves differently", base, taken, notes)
     # Kept because it passes what the leader passes; the gate itself saw it without rivals.
     passed = replace(results[candidate.name], kept=True)
     return Entry(candidate, passed, "entered", base, taken, notes)
+
+
+def enter_written(candidate: Candidate, leader: Candidate, laboratory: Laboratory, gate: Sequence[GateResult]) -> Entry:
+    """Let a program that a worker wrote from the best candidates compete with a field that behaves alike."""
+    standard = next((result for result in gate if result.candidate == leader.name), None)
+    if standard is None:  # the leader is a synthesis itself
+        standard = laboratory.gate([leader])[0]
+    results = _alike([candidate], leader, laboratory, standard)
+    if not results:
+        return Entry(None, None, "was written, but it fails the gate or behaves differently", leader.name)
+    return Entry(candidate, replace(results[candidate.name], kept=True), "entered", leader.name)
 
 
 def _costs(
@@ -104,9 +116,10 @@ def _is_as_good(result: GateResult, standard: GateResult) -> bool:
     return result.loads and len(result.passed) == len(standard.passed) and all(new or not old for old, new in passed)
 
 
-def _free_name(taken: dict[str, str]) -> str:
-    number, name = 1, HYBRID_NAME
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """The name, or with a number behind it where it is taken."""
+    number, name = 1, wanted
     while name in taken:
         number += 1
-        name = f"{HYBRID_NAME} {number}"
+        name = f"{wanted} {number}"
     return name

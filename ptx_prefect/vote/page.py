@@ -25,6 +25,7 @@ def rationale_page(rationale: Mapping[str, Any]) -> str:
         _timings(rationale["timings"]),
         _weights(rationale),
         _list("Hybrid", _hybrid(rationale["hybrid"])),
+        _list("Written synthesis", _hybrid(rationale["written_synthesis"])),
         _list("Not measured", [f"{name}: {why}" for name, why in rationale["not_measured"].items()]),
         _list("Sandbox", rationale["sandbox"]),
         _list("Notes", rationale["notes"]),

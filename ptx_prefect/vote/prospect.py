@@ -22,7 +22,7 @@ class Prospect:
         voters: name to where its candidate comes from.
         gate: what a candidate must pass; empty: nothing tells right from wrong but agreement.
         criteria: criterion to where its score comes from.
-        sections: sections that would run: voters that write, and each judge once for each candidate.
+        sections: sections that would run: voters that write, each judge once for each candidate, a synthesis.
         calls: model calls and agents among them, at least; a repair or a retry adds to them.
     """
 
@@ -35,6 +35,7 @@ class Prospect:
     sections: int
     calls: int
     hybrid: bool
+    synthesis: str = ""
 
 
 def prospect_of(spec: VotingSpec, settings: Settings) -> Prospect:
@@ -47,6 +48,7 @@ def prospect_of(spec: VotingSpec, settings: Settings) -> Prospect:
     fallback = spec.worker or settings.default_worker
     writing = [_kind(worker) for voter in voters if (worker := _worker_of(voter, fallback)) is not None]
     judging = [_kind(judge) for judge in spec.judges for _ in voters]
+    judging += [_kind(spec.synthesis)] if spec.synthesis is not None else []
     return Prospect(
         task_id=spec.task_id,
         aggregation=spec.aggregation,
@@ -57,6 +59,7 @@ def prospect_of(spec: VotingSpec, settings: Settings) -> Prospect:
         sections=len(writing) + len(judging),
         calls=sum(kind in THINKING for kind in (*writing, *judging)),
         hybrid=spec.hybrid and spec.main_task.entry_point is not None,
+        synthesis="" if spec.synthesis is None else f"written by {_kind(spec.synthesis)} from the best candidates",
     )
 
 
@@ -73,6 +76,8 @@ def prospect_text(prospect: Prospect) -> str:
     lines += [f"  {name:<{width}}  {origin}" for name, origin in prospect.criteria.items()]
     if prospect.hybrid:
         lines.append("hybrid     a synthesis of the best parts takes part as one more candidate")
+    if prospect.synthesis:
+        lines.append(f"synthesis  {prospect.synthesis}; it takes part as one more candidate")
     if prospect.sections:
         lines.append(f"to be run  {prospect.sections} sections, at least {prospect.calls} of them with a model")
     else:

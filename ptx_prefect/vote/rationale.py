@@ -24,7 +24,8 @@ class Circumstances:
         figures: candidate to what was read off its source.
         sandbox: what the sandbox could and could not enforce, one sentence each.
         load: load average a processor while timing; None if unknown.
-        hybrid: what became of the synthesis.
+        hybrid: what became of the synthesis of the best parts.
+        written: what became of the synthesis that a worker wrote.
         behaviour_compared: whether candidates were run against each other on inputs.
         voters: how many candidates there were at first; two that agree say less than five.
     """
@@ -36,6 +37,7 @@ class Circumstances:
     sandbox: tuple[str, ...] = ()
     load: float | None = None
     hybrid: Mapping[str, object] = field(default_factory=dict)
+    written: Mapping[str, object] = field(default_factory=dict)
     behaviour_compared: bool = False
     voters: int = 5
 
@@ -77,6 +79,7 @@ def rationale_of(decision: Decision, about: Circumstances | None = None) -> dict
         "timings": _timings(decision, about),
         "source_figures": {name: dict(row) for name, row in about.figures.items()},
         "hybrid": dict(about.hybrid),
+        "written_synthesis": dict(about.written),
         "not_measured": _not_measured(decision, about),
         "sandbox": list(about.sandbox),
         "notes": list(decision.notes),

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from ptx_prefect.vote.answers import poll
 from ptx_prefect.vote.command_gate import CommandGate
 from ptx_prefect.vote.criteria import NOISE_RATIO, Measured, cost_s, known_criterion, score_field
-from ptx_prefect.vote.entry import Entry, enter_hybrid
+from ptx_prefect.vote.entry import Entry, enter_hybrid, enter_written
 from ptx_prefect.vote.judges import Judged, Judgement, combine_judgements
 from ptx_prefect.vote.metrics import cognitive_complexity
 from ptx_prefect.vote.rationale import Circumstances, rationale_of
@@ -71,15 +71,18 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
     names = compared.groups[0] if compared.groups else tuple(candidate.name for candidate in kept)
     field = tuple(candidate for candidate in kept if candidate.name in names)
     trial = try_field(field, task, laboratory, gate)
-    trial, entry = _with_hybrid(trial, task, laboratory, gate)
-    entered = (entry.gate,) if entry and entry.gate and entry.gate.candidate in trial.ranked.order else ()
+    trial, hybrid = _with_hybrid(trial, task, laboratory, gate)
+    trial, written = _with_written(trial, task, laboratory, gate)
+    gates = [entry.gate for entry in (hybrid, written) if entry and entry.gate]
+    entered = tuple(result for result in gates if result.candidate in trial.ranked.order)
     decision = _decided(candidates, task, (*gate, *entered), compared, trial)
     about = Circumstances(
         not_measured=trial.measured.not_measured,
         figures={name: asdict(row) for name, row in trial.measured.figures.items()},
         sandbox=laboratory.remarks(),
         load=_load(),
-        hybrid=entry.as_json() if entry else {},
+        hybrid=hybrid.as_json() if hybrid else {},
+        written=written.as_json() if written else {},
         behaviour_compared=bool(compared.calls),
     )
     return _documented(decision, about, task, len(candidates))
@@ -146,10 +149,26 @@ def by_speed(field: Sequence[Candidate], timings: Sequence[Timing], reliabilitie
 def _with_hybrid(
     trial: Trial, task: VoteTask, laboratory: Laboratory, gate: Sequence[GateResult]
 ) -> tuple[Trial, Entry | None]:
-    """Let a synthesis compete. It wins only if it measures better than all: a tie goes to those that were there."""
+    """Let a synthesis of the best parts compete."""
     if not task.hybrid or len(trial.field) < 2 or not trial.timings:
         return trial, None
-    entry = enter_hybrid(trial.field, trial.ranked.order[0], laboratory, gate)
+    return _admitted(trial, enter_hybrid(trial.field, trial.ranked.order[0], laboratory, gate), task, laboratory, gate)
+
+
+def _with_written(
+    trial: Trial, task: VoteTask, laboratory: Laboratory, gate: Sequence[GateResult]
+) -> tuple[Trial, Entry | None]:
+    """Let a synthesis that a worker wrote compete, under the same conditions."""
+    if task.written is None:
+        return trial, None
+    leader = next(one for one in trial.field if one.name == trial.ranked.order[0])
+    return _admitted(trial, enter_written(task.written, leader, laboratory, gate), task, laboratory, gate)
+
+
+def _admitted(
+    trial: Trial, entry: Entry, task: VoteTask, laboratory: Laboratory, gate: Sequence[GateResult]
+) -> tuple[Trial, Entry]:
+    """The trial with one more candidate. It wins only if it measures better than all: a tie goes to those before it."""
     if entry.candidate is None or entry.gate is None:
         return trial, entry
     name = entry.candidate.name

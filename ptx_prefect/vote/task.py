@@ -37,6 +37,7 @@ class VoteTask:
         reliabilities: candidate to the prior weight of its voter's record (0 to 1); empty: all alike.
         quorum: the share of the candidates that must agree; a vote below it says so.
         hybrid: whether a synthesis of the best parts may enter.
+        written: a synthesis that a worker wrote; it enters under the same conditions.
         soft_tests: assert statements of unknown quality: evidence, never a gate.
         test_command: counts as one more visible test.
         notes: what the reader of the decision must know about how the task was read.
@@ -57,6 +58,7 @@ class VoteTask:
     reliabilities: Mapping[str, float] = field(default_factory=dict)
     quorum: float | None = None
     hybrid: bool = True
+    written: Candidate | None = None
     soft_tests: tuple[str, ...] = ()
     test_command: TestCommand | None = None
     notes: tuple[str, ...] = ()

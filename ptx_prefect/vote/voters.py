@@ -64,6 +64,8 @@ def mistakes_in_vote(spec: VotingSpec, *, workdir: Path, has_worker: bool = Fals
     scored = has_scores or spec.judges or readable or spec.aggregation == "consensus"
     if spec.main_task.entry_point is None and not scored:
         mistakes["main_task.entry_point"] = "is needed to run and measure candidates; or give scores or judges"
+    if spec.main_task.entry_point is None and spec.synthesis is not None:
+        mistakes["synthesis"] = "needs main_task.entry_point: what cannot be run cannot be held against the others"
     tried = [key for key in _NEED_ENTRY if getattr(spec.main_task, key)]
     if spec.main_task.entry_point is None and tried:
         mistakes["main_task.entry_point"] = f"is needed beside {' and '.join(tried)}: what do the candidates define?"

@@ -86,3 +86,48 @@ def test_mistakes_of_a_vote_are_told_together() -> None:
 
     text = str(caught.value)
     assert "missing.py" in text and "'b'" in text and "beauty" in text
+
+
+def test_a_written_synthesis_is_held_to_the_same_gate_and_wins_only_by_measuring_better(tmp_path: Path) -> None:
+    """The worker sees the best candidates and no test; what it writes is one more candidate."""
+    (tmp_path / "writers.py").write_text(
+        "import json\n"
+        "def better(inputs, description):\n"
+        "    open('seen.json', 'w').write(json.dumps([inputs, description]))\n"
+        f"    return {FAST!r}\n"
+        f"def wrong(): return {WRONG!r}\n"
+        f"def broken(): raise ValueError('no idea')\n"
+    )
+    field = (
+        {"name": "slow", "source": SLOW},
+        {"name": "slower", "source": SLOW.replace("found += i", "found = i + found")},
+    )
+
+    def held(writer: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        worker = {"kind": "callable", "target": f"writers:{writer}", "path": ["."]}
+        report = voting({**task(*field), "synthesis": worker})
+        return report, report["results"]["decision"]
+
+    report, decision = held("better")
+    assert decision["winner"] == "written synthesis"
+    assert Path(report["results"]["merged_output"]).read_text() == FAST
+    assert decision["agreement_share"] == 1.0
+    assert decision["rationale"]["written_synthesis"]["outcome"].endswith("and won")
+    assert not any("total(3) == 6" in text for text in (tmp_path / "seen.json").read_text().splitlines())
+
+    report, decision = held("wrong")
+    assert decision["winner"] in ("slow", "slower")
+    assert "fails the gate" in decision["rationale"]["written_synthesis"]["outcome"]
+
+    report, decision = held("broken")
+    assert decision["winner"] in ("slow", "slower")
+    assert any("written synthesis was dropped" in note for note in report["notes"])
+
+
+def test_a_synthesis_that_nobody_could_score_is_not_asked_for(tmp_path: Path) -> None:
+    rows = [{"name": name, "source": source, "scores": {"taste": 5}} for name, source in (("a", FAST), ("b", SLOW))]
+    worker = {"kind": "callable", "target": "writers:never", "path": ["."]}
+    (tmp_path / "writers.py").write_text("def never(): raise SystemExit\n")
+    report = voting({**task(*rows, evaluation_criteria=["taste", "performance"]), "synthesis": worker})
+
+    assert any("no synthesis was asked for" in note for note in report["notes"])

@@ -162,15 +162,15 @@ def _time(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
     passes = [_prepare(call, job["entry_point"], namespace) for call in job["calls"]]
 
     def measure() -> Any:
-        if job.get("idle"):  # all but the calls themselves, to know what they alone take
-            for _ in range(job["repeats"]):
-                _ = [arguments() for _ in range(job["loops"]) for _, arguments in passes]
-            return []
-        first = _first_and_again(passes, job["half"])
+        first = None if job.get("idle") else _first_and_again(passes, job["half"])
         if first is not None:
             emit(["first", *first])
         gc.collect()
         gc.disable()
+        if job.get("idle"):  # all but the calls themselves, to know what they alone take
+            for _ in range(job["repeats"]):
+                _fresh(passes, job["loops"])
+            return []
         found: list[Any] = []
         for _ in range(job["repeats"]):
             rep, found = _repetition(passes, job["loops"])
@@ -196,7 +196,7 @@ def _first_and_again(passes: list[Any], half: int) -> tuple[float, float] | None
 
 
 def _repetition(passes: list[Any], loops: int) -> tuple[tuple[float, float, int], list[Any]]:
-    fresh = [(run, arguments()) for _ in range(loops) for run, arguments in passes]
+    fresh = _fresh(passes, loops)
     found = []
     waits = _usage(resource.RUSAGE_THREAD).ru_nvcsw
     wall, thread = _wall_s(), _thread_s()
@@ -205,6 +205,10 @@ def _repetition(passes: list[Any], loops: int) -> tuple[tuple[float, float, int]
     thread, wall = _thread_s() - thread, _wall_s() - wall
     waits = _usage(resource.RUSAGE_THREAD).ru_nvcsw - waits
     return (wall / loops, thread / loops, waits), found[-len(passes) :]
+
+
+def _fresh(passes: list[Any], loops: int) -> list[Any]:
+    return [(run, arguments()) for _ in range(loops) for run, arguments in passes]
 
 
 def _prepare(call: str, entry_point: str, namespace: dict[str, Any]) -> tuple[Callable[[Any], Any], Callable[[], Any]]:
