@@ -2,11 +2,12 @@
 
 usage: python benchmarks/vote.py DATA.jsonl [--voters 5] [--draws 20] [--split dev] [--seed 0] [--no-timing]
 
-DATA holds one task a line: ``entry_point``, ``candidates`` (each with ``code``), ``candidate_is_correct`` and, where
-there is a harder truth, ``candidate_is_correct_strict``; optional ``task_id``, ``set``, ``split``, ``prelude``,
-``visible_tests`` (the gate), ``generated_tests`` (asserts of unknown quality), ``inputs``. The truth scores the vote
-and never takes part in it. Every candidate is run once; then ``--draws`` fields of ``--voters`` random candidates
-(0: all of them, once) are decided from the record by the same code as any vote. Needs the ``vote`` extra.
+DATA holds one task a line: ``entry_point``, ``candidates`` (texts, or objects with ``code``), ``candidate_is_correct``
+and, where there is a harder truth, ``candidate_is_correct_strict``; optional ``task_id``, ``set``, ``split``,
+``prelude``, ``visible_tests`` (the gate), ``generated_tests`` (asserts of unknown quality), ``inputs`` (calls, or lists
+of arguments). A task without candidates or truth is left out. The truth scores the vote and
+never takes part in it. Every candidate is run once; then ``--draws`` fields of ``--voters`` random candidates (0: all,
+once) are decided from the record by the same code as any vote. Needs the ``vote`` extra.
 
 The JSON line at the end: percentages right under the strict truth (base truth where a set has no strict one), over all
 tasks and by set, the same under the base truth, and CPU seconds a task (all processes).
@@ -15,6 +16,7 @@ tasks and by set, the same under the base truth, and CPU seconds a task (all pro
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import random
 import resource
@@ -26,6 +28,7 @@ from typing import Any
 
 from ptx_prefect.vote import Candidate, Sandbox
 from ptx_prefect.vote.laboratory import Trials, VoteSettings
+from ptx_prefect.vote.presets import program_in
 from ptx_prefect.vote.run import hold_vote
 from ptx_prefect.vote.task import VoteTask
 from ptx_prefect.vote.values import Timing
@@ -55,6 +58,7 @@ class Recorded(Trials):
 def main() -> None:
     args = _arguments()
     tasks = [task for task in _tasks(args.data) if not args.split or task.get("split", args.split) == args.split]
+    tasks = [task for task in tasks if task.get("candidates") and (_truth(task, "strict") or _truth(task, "base"))]
     tasks = tasks[: args.limit] if args.limit else tasks
     started, cpu = time.monotonic(), _cpu_s()
     scores: dict[str, dict[str, dict[str, list[float]]]] = {
@@ -100,35 +104,73 @@ def _score(
     laboratory.measure_all(field)
     draws = list(_draws(field, task, args))
     picks = [_picks(drawn, laboratory) for drawn in draws]
+    for truth in ("strict", "base"):
+        flags = _truth(task, truth)
+        if flags:
+            right = {one.name: float(flag) for one, flag in zip(field, flags, strict=True)}
+            yield truth, str(task.get("set") or "all"), _shares(draws, picks, right)
+
+
+def _truth(task: dict[str, Any], name: str) -> list[bool] | None:
+    """Whether each candidate is right; the base truth where a strict one says nothing of a candidate."""
     base = task.get("candidate_is_correct")
-    truths = {"strict": task.get("candidate_is_correct_strict"), "base": base}
-    for truth, flags in truths.items():
-        if flags is not None:
-            right = {one.name: float(bool(flag)) for one, flag in zip(field, flags, strict=True)}
-            yield truth, str(task.get("set", "all")), _shares(draws, picks, right)
+    strict = task.get("candidate_is_correct_strict")
+    if name == "base" or strict is None:
+        return [bool(flag) for flag in base] if name == "base" and base is not None else None
+    return [bool(other if flag is None else flag) for flag, other in zip(strict, base or strict, strict=True)]
 
 
 def _candidates(task: dict[str, Any]) -> list[Candidate]:
     """Under the ids of the data, made unique."""
     found: dict[str, Candidate] = {}
     for number, row in enumerate(task["candidates"]):
-        row = {"code": row} if isinstance(row, str) else row
+        row = row if isinstance(row, dict) else {"code": row}
         name = str(row.get("id", number))
         name = f"{name}#{number}" if name in found else name
-        found[name] = Candidate(name, row.get("code") or "", row.get("voter"))
+        code = next((row[key] for key in ("code", "source", "solution", "completion") if row.get(key)), "")
+        code = program_in(code, entry_point=_root(task)) if "```" in code else code
+        found[name] = Candidate(name, code, row.get("voter"))
     return list(found.values())
 
 
 def _vote_task(task: dict[str, Any]) -> VoteTask:
-    soft = [one["src"] if isinstance(one, dict) else one for one in task.get("generated_tests") or ()]
     return VoteTask(
-        entry_point=task["entry_point"],
+        entry_point=_root(task),
         prelude=task.get("prelude") or "",
-        tests=tuple(task.get("visible_tests") or ()),
-        inputs=tuple(one for one in task.get("inputs") or () if isinstance(one, str)),
-        soft_tests=tuple(soft),
+        tests=_asserts(task.get("visible_tests"), _root(task)),
+        inputs=tuple(_call(one, task["entry_point"]) for one in task.get("inputs") or ()),
+        soft_tests=_asserts(task.get("generated_tests"), _root(task)),
         hybrid=False,
     )
+
+
+def _root(task: dict[str, Any]) -> str:
+    """What a program has to define: the class, where the entry point is a method."""
+    return str(task["entry_point"]).partition(".")[0].partition("(")[0]
+
+
+def _asserts(tests: Any, entry_point: str) -> tuple[str, ...]:
+    """Tests as texts, one assert each where they are plain asserts; a bare ``check(candidate)`` is called."""
+    found: list[str] = []
+    for one in [tests] if isinstance(tests, str) else tests or ():
+        text = next((one[key] for key in ("src", "test", "code") if one.get(key)), "") if isinstance(one, dict) else one
+        if "def check(" in text and entry_point not in text:
+            text += f"\ncheck({entry_point})"
+        try:
+            body = ast.parse(text).body
+        except (SyntaxError, ValueError):
+            body = []
+        plain = len(body) > 1 and all(isinstance(node, ast.Assert) for node in body)
+        found += [ast.unparse(node) for node in body] if plain else [text]
+    return tuple(found)
+
+
+def _call(one: Any, entry_point: str) -> str:
+    """A call of the entry point: as it is, or from its arguments."""
+    if isinstance(one, str):
+        return one if entry_point.partition(".")[0] in one else f"{entry_point}({one})"
+    arguments = one if isinstance(one, (list, tuple)) else [one]
+    return f"{entry_point}({', '.join(map(repr, arguments))})"
 
 
 def _draws(field: list[Candidate], task: dict[str, Any], args: argparse.Namespace) -> Iterator[list[Candidate]]:

@@ -55,7 +55,7 @@ def make_questions(task: VoteTask, settings: VoteSettings) -> Questions:
 
     Tests that cannot be read are left out and noted: nobody could pass them.
     """
-    name = task.entry_point or ""
+    name = (task.entry_point or "").partition(".")[0]
     tests, notes = _checks(task.tests, name)
     soft, _ = _checks(tuple(dict.fromkeys(task.soft_tests))[: settings.max_soft_tests], name)
     inputs = tuple(dict.fromkeys(task.inputs))[: settings.max_inputs]

@@ -63,10 +63,12 @@ def _load(job: dict[str, Any], emit: _Emit) -> dict[str, Any] | None:
     namespace: dict[str, Any] = module.__dict__
 
     def load() -> Any:
-        for name, text in (("prelude", job["prelude"]), (MODULE, job["source"]), ("setup", job.get("setup", ""))):
+        _run_prelude(job["prelude"], namespace)
+        for name, text in ((MODULE, job["source"]), ("setup", job.get("setup", ""))):
             _exec(_compile(text, f"<{name}>", "exec", 0, True), namespace)
-        if job["entry_point"] and job["entry_point"] not in namespace:
-            raise NameError(f"defines no {job['entry_point']!r}")
+        wanted = job["entry_point"].partition(".")[0]  # a method is found on its class when it is called
+        if wanted and wanted not in namespace:
+            raise NameError(f"defines no {wanted!r}")
         return "loaded"
 
     kind, found = _limited(load, job["load_cpu_s"], job["load_wall_s"])
@@ -75,6 +77,17 @@ def _load(job: dict[str, Any], emit: _Emit) -> dict[str, Any] | None:
         return namespace
     emit(["broken", "did not finish loading in time" if kind == "timeout" else found])
     return None
+
+
+def _run_prelude(text: str, namespace: dict[str, Any]) -> None:
+    """The task's own lines. A module that is not installed here is missing for those programs only that use it."""
+    for statement in ast.parse(text).body:
+        code = _compile(ast.Module([statement], []), "<prelude>", "exec", 0, True)
+        try:
+            _exec(code, namespace)
+        except ImportError:
+            if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+                raise
 
 
 def _call_all(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
