@@ -12,19 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptx_prefect.merge.alignment import align
-from ptx_prefect.merge.threeway import Stretch, compare
-from ptx_prefect.merge.tokens import merge_tokens, same_words
+from ptx_prefect.merge.inclusion import fuller_side
+from ptx_prefect.merge.nesting import moved_along
+from ptx_prefect.merge.threeway import Stretch, Versions, compare, cut
+from ptx_prefect.merge.tokens import merge_tokens, plain_words
 
 Lines = Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """The three versions of one place, as lines."""
-
-    base: tuple[str, ...]
-    ours: tuple[str, ...]
-    theirs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +30,25 @@ class Solved:
 
 def solve(clash: Versions) -> Solved | None:
     """The merged lines, or None where a person has to decide."""
-    solved = _layout_only(clash) or _line_by_line(clash) or _word_by_word(clash)
+    solved = _layout_only(clash) or _fuller(clash) or _line_by_line(clash) or _word_by_word(clash)
     return None if solved is None or _repeats_a_line(clash, solved.lines) else solved
 
 
-def cut(versions: Versions, stretch: Stretch) -> Versions:
-    """What a stretch covers of each version."""
-    return Versions(
-        versions.base[slice(*stretch.base)],
-        versions.ours[slice(*stretch.ours)],
-        versions.theirs[slice(*stretch.theirs)],
-    )
-
-
 def _layout_only(clash: Versions) -> Solved | None:
-    """One side moved white space only: the other's edit stands, in that other's layout."""
-    if same_words(clash.ours, clash.theirs):
-        return Solved(min(clash.ours, clash.theirs), "both sides differ in white space only")
-    for plain, edited in ((clash.ours, clash.theirs), (clash.theirs, clash.ours)):
-        if same_words(plain, clash.base):
-            return Solved(edited, "one side changed white space only")
+    """One side changed the layout only: the other's edit stands, in that other's layout."""
+    old, mine, yours = (plain_words("".join(lines)) for lines in (clash.base, clash.ours, clash.theirs))
+    if mine == yours and moved_along(clash.ours, clash.theirs, clash.ours) == clash.ours:
+        return Solved(min(clash.ours, clash.theirs), "both sides differ in layout only")
+    for words, plain, edited in ((mine, clash.ours, clash.theirs), (yours, clash.theirs, clash.ours)):
+        lines = moved_along(clash.base, plain, edited) if words == old else None
+        if lines is not None:
+            return Solved(lines, "one side changed the layout only")
     return None
+
+
+def _fuller(clash: Versions) -> Solved | None:
+    lines = fuller_side(clash)
+    return None if lines is None else Solved(lines, "one side has the other's edit too")
 
 
 def _line_by_line(clash: Versions) -> Solved | None:

@@ -11,12 +11,13 @@ _DEFAULT_WIDTH = 79
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How statements are written in this block; ``single`` means one name per statement."""
+    """How statements are written in this block; ``single``: one name per statement, ``continued``: by backslashes."""
 
     width: int
     one_per_line: bool
     trailing_comma: bool
     single: bool
+    continued: bool = False
 
 
 def style_of(*blocks: Sequence[str]) -> Style:
@@ -27,7 +28,8 @@ def style_of(*blocks: Sequence[str]) -> Style:
     crowded = [text for text in wrapped if any("," in line.strip().rstrip(",") for line in text.splitlines()[1:])]
     bare = [text for text in wrapped if re.search(r"[^,\s]\s*\)\s*$", text)]
     single = len(texts) > 2 and not any("," in text or "(" in text for text in texts)
-    return Style(width, one_per_line=not crowded, trailing_comma=not bare, single=single)
+    continued = not wrapped and any("\\\n" in text for text in texts)
+    return Style(width, one_per_line=not crowded, trailing_comma=not bare, single=single, continued=continued)
 
 
 def statement_text(old: str, indent: str, module: str | None, names: Sequence[tuple[str, str]], style: Style) -> str:
@@ -38,23 +40,30 @@ def statement_text(old: str, indent: str, module: str | None, names: Sequence[tu
     head = f"{indent}from {module} import "
     line = head + ", ".join(items) + "\n"
     is_wrapped = "(" in old and old.count("\n") > 1
-    if not is_wrapped and (len(line) - 1 <= style.width or len(items) == 1):
+    if not is_wrapped and (len(items) == 1 or ("\\\n" not in old and len(line) - 1 <= style.width)):
         return line.replace("import ", "import (", 1)[:-1] + ")\n" if "(" in old else line
     lines = old.splitlines()
+    if "(" not in old and ("\\\n" in old or style.continued):
+        step = _indent(lines[1]) if len(lines) > 1 else indent + "    "
+        return ", \\\n".join(_rows(items, step, style.width - 2, head, one_per_line=False)) + "\n"
     own_line = not is_wrapped or lines[-1].strip() == ")"
-    inner = re.match(r"[ \t]*", lines[1]) if is_wrapped else None
-    step = inner.group() if inner else indent + "    "
+    step = _indent(lines[1]) if is_wrapped else indent + "    "
     if is_wrapped and any("," in row.strip().rstrip(",") for row in lines[1:]):
         one_per_line, comma = False, bool(re.search(r",\s*\)\s*$", old))
     elif is_wrapped:
         one_per_line, comma = True, bool(re.search(r",\s*\)\s*$", old))
     else:
         one_per_line, comma = style.one_per_line, style.trailing_comma
-    starts_inside = is_wrapped and not lines[0].rstrip().endswith("(")
+    bare = lines[0].split("#")[0].rstrip()
+    starts_inside = is_wrapped and not bare.endswith("(")
     rows = _rows(items, step, style.width, head + "(" if starts_inside else None, one_per_line=one_per_line)
-    opening = "" if starts_inside else f"{head}(\n"
+    opening = "" if starts_inside else f"{head}({lines[0][len(bare) :] if is_wrapped else ''}\n"
     closing = f"\n{indent})\n" if own_line else ")\n"
     return opening + ",\n".join(rows) + ("," if comma else "") + closing
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _rows(items: Sequence[str], step: str, width: int, first: str | None, *, one_per_line: bool) -> list[str]:

@@ -11,6 +11,7 @@ from ptx_prefect.merge.import_text import Style, statement_text, style_of
 
 _HEAD = re.compile(r"^(?P<indent>[ \t]*)(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import\b|import[ \t]+)(?P<rest>.*)", re.S)
 _TRAILING = re.compile(r"[ \t]*#[^\n]*\n?\Z")
+_OPENING = re.compile(r"\([ \t]*#[^\n]*\n")
 _ALIAS = re.compile(r"^[ \t]*(?P<name>[\w.]+|\*)(?:[ \t]+as[ \t]+(?P<alias>\w+))?[ \t]*$")
 
 Name = tuple[str, str]
@@ -21,7 +22,8 @@ Name = tuple[str, str]
 class Statement:
     """One import statement. ``module`` is None for ``import x``; ``comment`` stands at its end.
 
-    An opaque one has comments inside or a star: it is taken or left as it is.
+    An opaque one has comments inside or a star: it is taken or left as it is. ``line`` is what a part of
+    ``import a, b`` was cut from.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Statement:
     names: tuple[Name, ...]
     comment: str
     is_opaque: bool
+    line: str = ""
 
     @property
     def key(self) -> str:
@@ -140,7 +143,8 @@ def statement_of(text: str) -> list[Statement] | None:
     if not names:
         return None
     comment = _TRAILING.search(text)
-    is_opaque = text.count("#") > (comment is not None) or any(name == "*" for name, _ in names)
+    opening = _OPENING.search(text)
+    is_opaque = text.count("#") > (comment is not None) + (opening is not None) or any(name == "*" for name, _ in names)
     note = comment.group().rstrip("\n") if comment and not is_opaque else ""
     if head["module"] is not None or len(names) == 1:
         return [Statement(text, head["indent"], head["module"], tuple(names), note, is_opaque)]
@@ -155,6 +159,7 @@ def statement_of(text: str) -> list[Statement] | None:
             ((name, bound),),
             "",
             False,
+            text,
         )
         for name, bound in names
     ]
@@ -173,6 +178,8 @@ def _kept_bindings(old: set[Binding], mine: set[Binding], yours: set[Binding], n
         added = [{binding for binding in side - old if binding[0] == module} for side in (mine, yours)]
         if name == "*" and added[0] != added[1] and all(added):
             raise ImportClashError(f"both sides spelled out 'from {module} import *', each its own way")
+    if old - mine - yours and mine - old - yours and yours - old - mine:
+        _refuse_rival_replacements(old - mine - yours, mine - old - yours, yours - old - mine)
     kept = (mine & yours) | (mine - old) | (yours - old)
     targets: dict[str, Binding] = {}
     for binding in sorted(kept, key=str):
@@ -184,6 +191,19 @@ def _kept_bindings(old: set[Binding], mine: set[Binding], yours: set[Binding], n
         for binding in (old & (mine | yours)) - kept
         if binding[2] not in targets and binding[2].split(".")[0] in needed
     }
+
+
+def _refuse_rival_replacements(gone: set[Binding], mine: set[Binding], yours: set[Binding]) -> None:
+    """Both sides took one import away, and each put in another in its place."""
+    for binding in sorted(gone, key=str):
+        if all(any(_may_replace(binding, new) for new in side) for side in (mine, yours)):
+            raise ImportClashError(f"each side replaced {_say(binding)!r} in its own way")
+
+
+def _may_replace(old: Binding, new: Binding) -> bool:
+    if "*" in (old[1], new[1]):
+        return True
+    return old[2].lower() == new[2].lower() or (old[0] is not None and old[0] == new[0])
 
 
 def _say(binding: Binding) -> str:
@@ -231,7 +251,23 @@ def _woven(skeleton: Block, other: Block, kept: set[Binding], style: Style, comm
             part = statement if new == statement.names else _renamed(statement, new, style)
             rows = _placed(rows, part, previous, style)
         previous = statement.key
-    return "".join(before + statement.text for before, statement in rows) + skeleton.tail
+    return _written(rows) + skeleton.tail
+
+
+def _written(rows: list[tuple[str, Statement]]) -> str:
+    """The rows as text; neighbours that were cut from one ``import a, b`` stand in one again."""
+    texts: list[str] = []
+    line, items = "", [""]
+    for before, row in rows:
+        own = [name if name == bound else f"{name} as {bound}" for name, bound in row.names]
+        if not row.line or row.line != line or before:
+            texts += (before, row.text)
+            line, items = row.line, own
+            continue
+        items += own
+        is_whole = items == [item.strip() for item in line.strip().removeprefix("import").split(",")]
+        texts[-1] = line if is_whole else f"{row.indent}import {', '.join(items)}\n"
+    return "".join(texts)
 
 
 def _with_comment(
@@ -253,7 +289,7 @@ def _with_comment(
 
 
 def _renamed(statement: Statement, names: tuple[Name, ...], style: Style) -> Statement:
-    bare = _TRAILING.sub("\n", statement.text) if "#" in statement.text else statement.text
+    bare = _TRAILING.sub("\n", statement.text) if statement.comment else statement.text
     text = statement_text(bare, statement.indent, statement.module, names, style)
     return replace(statement, names=names, text=f"{text[:-1]}{statement.comment}\n" if statement.comment else text)
 
@@ -268,6 +304,8 @@ def _placed(
             names = _inserted(row.names, new.names)
             return [*rows[:index], (before, _renamed(row, names, style)), *rows[index + 1 :]]
     at = _row_for(rows, new, previous)
+    if at and new.line and rows[at - 1][1].line:
+        new = replace(new, line=rows[at - 1][1].line)
     if at == 0 and rows:
         before, first = rows[0]
         return [(before, new), ("", first), *rows[1:]]

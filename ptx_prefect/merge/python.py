@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ptx_prefect.merge.annotations import union_proposal
-from ptx_prefect.merge.clashes import Versions, cut, solve
+from ptx_prefect.merge.clashes import solve
 from ptx_prefect.merge.edits import edits
 from ptx_prefect.merge.fold import fold
 from ptx_prefect.merge.guards import complaints_about
 from ptx_prefect.merge.import_blocks import regions_of
 from ptx_prefect.merge.imports import ImportClashError, merge_imports
+from ptx_prefect.merge.inclusion import said_twice
 from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
 from ptx_prefect.merge.names import enclosing_definition, is_valid, unbound_in
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
-from ptx_prefect.merge.threeway import Stretch, compare
+from ptx_prefect.merge.threeway import Stretch, Versions, compare, cut
 
 
 def merge_python(
@@ -113,7 +114,9 @@ def _structured(base: str, ours: str, theirs: str, path: str) -> TextMerge | Non
             pieces.append("".join(solved.lines))
             resolutions.append(_resolution(region.stretch, whole, solved.reason, path))
     text = _with_imports(pieces, ours, theirs)
-    return None if text is None else TextMerge(text, (), tuple(resolutions))
+    if text is None or said_twice(text, edits(base, ours), edits(base, theirs)) is not None:
+        return None
+    return TextMerge(text, (), tuple(resolutions))
 
 
 def _resolution(stretch: Stretch, whole: Versions, reason: str, path: str) -> Resolution:

@@ -23,6 +23,24 @@ class Stretch:
     theirs: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The three versions of one place, as lines."""
+
+    base: tuple[str, ...]
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+
+
+def cut(versions: Versions, stretch: Stretch) -> Versions:
+    """What a stretch covers of each version."""
+    return Versions(
+        versions.base[slice(*stretch.base)],
+        versions.ours[slice(*stretch.ours)],
+        versions.theirs[slice(*stretch.theirs)],
+    )
+
+
 def compare(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], *, touching: bool) -> list[Stretch]:
     """The stretches in order; together they cover all three sequences.
 

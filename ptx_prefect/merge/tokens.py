@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from ptx_prefect.merge.threeway import Span, Stretch, compare
 
@@ -129,6 +129,23 @@ def _changed(base: str, ours: str, theirs: str) -> str | None:
     return theirs if ours == base else None
 
 
-def same_words(first: Sequence[str], second: Sequence[str]) -> bool:
-    """True when two lists of lines differ in white space only."""
-    return tokens_of("".join(first)).words == tokens_of("".join(second)).words
+_QUOTED = re.compile(r"([rbfuRBFU]{0,2})(['\"])([^'\"\\\n]*)\2")
+
+
+def plain_words(text: str) -> tuple[str, ...]:
+    """The words of a piece of Python as a formatter leaves them: one kind of quotes, no idle comma before a bracket."""
+    words: list[str] = []
+    commas: list[int] = []  # in each open bracket; from the second on, one before the end says nothing
+    for word in tokens_of(text).words:
+        if word in ("(", "[", "{"):
+            before = words[-1] if words else ""
+            is_joined = before in (")", "]") or (before.isidentifier() and not iskeyword(before)) or before == "import"
+            makes_tuple = word != "{" and is_joined == (word == "[")  # with one element and a comma
+            commas.append(0 if makes_tuple else 1)
+        elif word == "," and commas:
+            commas[-1] += 1
+        elif word in (")", "]", "}") and commas and commas.pop() > 1 and words[-1] == ",":
+            words.pop()
+        quoted = _QUOTED.fullmatch(word)
+        words.append(f'{quoted[1]}"{quoted[3]}"' if quoted else word)
+    return tuple(words)

@@ -1,0 +1,167 @@
+"""What the rules for clashing lines of Python do, each on code as people write it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ptx_prefect.merge import FileMerge, merge_file
+from ptx_prefect.merge.nesting import moved_along, nesting
+from ptx_prefect.merge.tokens import plain_words
+
+RETRY = b"""\
+def fetch(url, session):
+    response = session.get(url)
+    return response.json()
+
+
+def close(session):
+    session.close()
+"""
+
+
+def merged(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
+    """The merge of two sides, which has to be the same with the sides swapped."""
+    result, swapped = (merge_file(base, sides, path="client.py") for sides in ((ours, theirs), (theirs, ours)))
+    assert result.is_clean == swapped.is_clean
+    assert not result.is_clean or result.content == swapped.content
+    return result
+
+
+def test_a_side_that_has_the_others_edit_and_more_stands() -> None:
+    """A fix that was ported to the branch, and that its first author then took further."""
+    fix = RETRY.replace(b"session.get(url)\n", b"session.get(url)\n    response.raise_for_status()\n")
+    more = RETRY.replace(
+        b"session.get(url)\n    return response.json()",
+        b"session.get(url, timeout=30)\n    response.raise_for_status()\n    return decode(response)",
+    )
+
+    assert merged(RETRY, fix, more).content == more
+
+
+def test_the_same_words_changed_by_both_are_one_edit() -> None:
+    """One side corrects a name, the other corrects it too and drops a prefix from the string beside it."""
+    base = (
+        b"def stem(word):\n    if word[-1] in u'yY' and word[-2] not in VOWELZ:\n        return word\n    return None\n"
+    )
+    corrected = base.replace(b"VOWELZ", b"VOWELS")
+    more = corrected.replace(b"u'yY'", b"'yY'")
+
+    assert merged(base, corrected, more).content == more
+
+
+def test_an_edit_that_only_one_side_has_is_not_dropped() -> None:
+    ours = RETRY.replace(b"session.get(url)", b"session.get(url, timeout=30)")
+    theirs = RETRY.replace(b"session.get(url)", b"session.get(url, timeout=5)")
+
+    assert merged(RETRY, ours, theirs).conflicts
+
+
+def test_quotes_commas_and_wrapping_are_layout() -> None:
+    base = b"LOGGERS = configure('root', level='INFO', handlers=['console'])\n"
+    formatted = b'LOGGERS = configure(\n    "root",\n    level="INFO",\n    handlers=["console"],\n)\n'
+    edited = base.replace(b"'INFO'", b"'DEBUG'")
+
+    assert merged(base, formatted, edited).content == edited
+
+
+def test_a_comma_that_makes_a_tuple_is_no_layout() -> None:
+    base = b"PERMISSIONS = ('view')\nNAME = 'shop'\n"
+
+    assert merged(base, b"PERMISSIONS = ('view',)\nNAME = 'shop'\n", base.replace(b"view", b"edit")).conflicts
+
+
+def test_a_line_that_one_side_moves_out_of_its_block_is_edited_where_it_went() -> None:
+    base = b"def check(rows):\n    for row in rows:\n        verify(row)\n        report(rows)\n"
+    outdented = base.replace(b"        report", b"    report")
+    edited = base.replace(b"report(rows)", b"report(rows, verbose=True)")
+
+    assert merged(base, outdented, edited).content == edited.replace(b"        report", b"    report")
+
+
+def test_what_both_sides_added_to_one_definition_does_not_stand_there_twice() -> None:
+    base = b"class Site:\n    def setup(self):\n        self.a = 1\n        self.b = 2\n        self.root = Root()\n"
+    ours = base.replace(b"self.a = 1\n", b"self.a = 1\n        self.put('png', Png())\n")
+    theirs = base.replace(
+        b"        self.root = Root()\n", b"        self.put('png', Png())\n\n        self.root = Root(gzip=True)\n"
+    )
+    touching = ours.replace(
+        b"        self.root = Root()\n", b"        # the root comes last\n        self.root = Root()\n"
+    )
+
+    assert merged(base, touching, theirs).conflicts
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        ("f('a')\n", 'f(\n    "a",\n)\n', True),
+        ("x = (a, b)", "x = (a, b,)", True),
+        ("x = [\n  1,\n]", "x = [1]", True),
+        ("x = ('a')", "x = ('a',)", False),
+        ("return (a,)", "return (a)", False),
+        ("a[1,]", "a[1]", False),
+        ("from x import (a,)", "from x import (a)", True),
+        ("x = 'it\\'s'", 'x = "it\'s"', False),
+    ],
+)
+def test_words_as_a_formatter_leaves_them(first: str, second: str, is_same: bool) -> None:
+    assert (plain_words(first) == plain_words(second)) is is_same
+
+
+def test_an_edit_goes_along_when_the_other_side_moves_its_block() -> None:
+    base = ["        send(mail)\n", "        log(mail)\n"]
+    moved = [f"    {line}" for line in base]
+    edited = [base[0], "        log(mail, level=1)\n"]
+
+    assert moved_along(base, moved, edited) == (moved[0], "            log(mail, level=1)\n")
+    assert moved_along(base, [base[0], moved[1]], edited) is None
+    assert moved_along(base, [line[4:] for line in base], moved) is None
+
+
+def test_nesting_counts_steps_not_columns() -> None:
+    assert nesting(["if a:\n", "  b(\n", "1)\n", "c()\n"]) == nesting(["if a:\n", "    b(1)\n", "c()\n"]) == (0, 1, 0)
+
+
+IMPORTS = b"""\
+import os, sys
+from pkg.models import Page, \\
+    Site
+
+
+def run():
+    return os, sys
+
+
+def models():
+    return Page, Site
+"""
+
+
+def test_several_imports_in_one_statement_stay_in_one() -> None:
+    """Not only for looks: a file that this Python cannot parse is compared as text by everybody."""
+    ours = IMPORTS.replace(b"import os, sys\n", b"import os, re, sys\n").replace(b"return os", b"return re, os")
+    theirs = IMPORTS.replace(b"import os, sys\n", b"import json\nimport os, sys\n").replace(
+        b"return Page", b"return json, Page"
+    )
+
+    assert merged(IMPORTS, ours, theirs).content.startswith(b"import json\nimport os, re, sys\nfrom")
+
+
+def test_backslashes_and_comments_of_import_statements_are_kept() -> None:
+    ours = IMPORTS.replace(b"    Site\n\n", b"    Site, User\n\n").replace(b"return Page", b"return User, Page")
+    theirs = IMPORTS.replace(b"    Site\n\n", b"    Site, Role\n\n").replace(b"return os", b"return Role, os")
+    noted = b"from pkg import (  # noqa: F401\n    a,\n    c,\n)\n"
+
+    assert b"from pkg.models import Page, " in merged(IMPORTS, ours, theirs).content
+    assert b"(" not in merged(IMPORTS, ours, theirs).content.split(b"def")[0]
+    both = merged(
+        noted, noted.replace(b"    c,\n", b"    b,\n    c,\n"), noted.replace(b"    c,\n", b"    c,\n    d,\n")
+    )
+    assert both.content == b"from pkg import (  # noqa: F401\n    a,\n    b,\n    c,\n    d,\n)\n"
+
+
+def test_one_import_replaced_in_two_ways_is_a_conflict() -> None:
+    base = b"from testlib import *\n\n\ndef run():\n    return check()\n"
+
+    ours, theirs = (base.replace(b"testlib", name) for name in (b"pkg.testing", b"pkg.checks"))
+    assert merged(base, ours, theirs).conflicts
