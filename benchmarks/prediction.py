@@ -54,8 +54,8 @@ def measured_s(spec: Path, state: Path, scratch: Path) -> float:
     """Seconds from the first section's start to the last one's end."""
     lines = ptx(["run", "--fresh", "--jsonl", str(spec)], state, scratch).splitlines()
     events: list[dict[str, Any]] = [json.loads(line) for line in lines if line.startswith("{")]
-    begun = [event["at_s"] for event in events if event.get("kind") == "section_started"]
-    ended = [event["at_s"] for event in events if event.get("kind") == "section_finished"]
+    begun = [event["at_s"] for event in events if event.get("event") == "section_started"]
+    ended = [event["at_s"] for event in events if event.get("event") == "section_finished"]
     if not ended or len(begun) != len(ended):
         sys.exit(f"the run started {len(begun)} sections and finished {len(ended)}")
     return float(max(ended) - min(begun))
