@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ptx_prefect.plan.plan import Plan
+from ptx_prefect.plan.show import one_line
 from ptx_prefect.run.simulate import simulate
 
 _MAX_DRAWN = 200
@@ -29,7 +30,7 @@ def plan_mermaid(plan: Plan) -> str:
     ids = {section.name: f"s{index}" for index, section in enumerate(plan.sections)}
     lines = ["flowchart LR"]
     for section in plan.sections:
-        text = section.name.replace('"', "'")
+        text = escape(one_line(section.name), quote=False).replace('"', "&quot;").replace("#", "&num;")
         lines.append(f'  {ids[section.name]}["{text}<br/>{section.estimate_s:.1f} s"]')
     lines += [f"  {ids[other]} --> {ids[section.name]}" for section in plan.sections for other in section.depends_on]
     if plan.critical_path:
@@ -131,4 +132,4 @@ def _short(name: str, most: int = 22) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + one_line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -36,7 +36,7 @@ def plan_text(plan: Plan) -> str:
         f"{plan.task_id}: {len(plan.sections)} sections, level {plan.level}",
         f"  predicted {_s(plan.predicted_makespan_s)} on {plan.workers} workers; sequential {_s(plan.sequential_s)};"
         f" no schedule beats {_s(plan.bound_s)}",
-        f"  critical path {_s(plan.critical_path_s)}: {' -> '.join(plan.critical_path[:8])}",
+        f"  critical path {_s(plan.critical_path_s)}: {_chain(plan.critical_path)}",
         f"  sync points {plan.sync_points}, widest wave {plan.max_parallelism}",
     ]
     shown = 0
@@ -44,17 +44,19 @@ def plan_text(plan: Plan) -> str:
         lines.append(f"wave {index}")
         for name in wave[: max(0, _MOST_ROWS - shown)]:
             section = by_name[name]
-            after = f"  after {', '.join(section.depends_on)}" if section.depends_on else ""
+            after = f"  after {_listed(section.depends_on)}" if section.depends_on else ""
             mark = "*" if name in critical else " "
             lines.append(
-                f" {mark} {name:<{width}}  {section.worker:<8}  {_s(section.estimate_s):>8} ({section.estimate_from})"
+                f" {mark} {one_line(name):<{width}}  {section.worker:<8}"
+                f"  {_s(section.estimate_s):>8} ({section.estimate_from})"
                 f"  {_short(section.description) if section.description != name else ''}{after}".rstrip()
             )
         shown += len(wave)
     if shown > _MOST_ROWS:
         lines.append(f"  … {shown - _MOST_ROWS} more sections; --json shows all")
     lines += [
-        f"forecast conflict: {' and '.join(item.sections)} both write {_listed(item.paths)}: {_SETTLED[item.choice]}"
+        f"forecast conflict: {' and '.join(map(one_line, item.sections))} both write {_listed(item.paths)}:"
+        f" {_SETTLED[item.choice]}"
         for item in plan.forecast_conflicts[:_MOST_CONFLICTS]
     ]
     if (more := len(plan.forecast_conflicts) - _MOST_CONFLICTS) > 0:
@@ -72,13 +74,22 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def one_line(text: str) -> str:
+    """The text without line breaks, for tables and labels."""
+    return " ".join(text.split())
+
+
 def _short(text: str) -> str:
-    text = " ".join(text.split())
+    text = one_line(text)
     return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
 
 
+def _chain(names: Sequence[str]) -> str:
+    return " -> ".join(map(one_line, names[:8])) + (f" -> … {len(names) - 8} more" if len(names) > 8 else "")
+
+
 def _listed(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
+    return ", ".join(map(one_line, paths[:4])) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
 
 
 def _s(seconds: float) -> str:

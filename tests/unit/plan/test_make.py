@@ -150,3 +150,14 @@ def test_only_impacted_tests_are_planned(tmp_path: Path) -> None:
 
     assert [section.config["tests"] for section in plan.sections] == [[f"{tree}/test_b.py::test_g"]]
     assert any("can reach 1 of 3 tests" in note for note in plan.notes)
+
+
+def test_odd_names_break_neither_table_nor_picture(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, main_task={"components": ['a "b" <c> & #1', "two\nlines"]})
+
+    assert "two lines" in plan_text(plan)
+    assert '["a &quot;b&quot; &lt;c&gt; &amp; &num;1<br/>' in plan_mermaid(plan) and '["two lines<br/>' in plan_mermaid(
+        plan
+    )
+    assert '"a \\"b\\" <c> & #1"' in plan_dot(plan)
+    ElementTree.fromstring(plan_svg(plan))
