@@ -94,7 +94,9 @@ class SectioningTask(StrictModel):
     exclude: Annotated[tuple[str, ...], Field(description="Globs of the files to leave alone.")] = ()
     order: Annotated[
         Literal["references", "none"] | None,
-        Field(description="Whether a derived section waits for those it refers to; default: level `module` does."),
+        Field(
+            description="Whether a section waits for those whose files its own refer to; default: level `module` does."
+        ),
     ] = None
     sections: Annotated[int | None, Field(ge=1, le=100, description="Most sections of level `module`.")] = None
     suite: Annotated[Suite | None, Field(description="The suite of level `test`.")] = None

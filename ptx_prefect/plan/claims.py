@@ -10,7 +10,6 @@ from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.graph import topological_order
 from ptx_prefect.plan.overlap import patterns_overlap
 from ptx_prefect.plan.plan import Edge, ForecastConflict
-from ptx_prefect.plan.references import References
 
 Choice = Literal["sequence", "merge", "refuse"]
 
@@ -83,12 +82,6 @@ def settle_claims(
             "give one a depends_on, narrow its writes, or let conflicts be sequenced or merged"
         )
     return Settled(tuple(edges), tuple(conflicts), tuple(notes))
-
-
-def inferred_reads(files: Iterable[str], references: References) -> tuple[str, ...]:
-    """The files a change of these files has to look at: themselves, and what they import or refer to."""
-    own = set(files)
-    return tuple(sorted(own.union(*(references.dependencies.get(path, ()) for path in own))))
 
 
 def _reads_of_writes(sections: Sequence[Claiming]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
@@ -186,4 +179,4 @@ def _listed(paths: Sequence[str]) -> str:
     return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"
 
 
-__all__ = ["Choice", "Claiming", "Settled", "inferred_reads", "settle_claims"]
+__all__ = ["Choice", "Claiming", "Settled", "settle_claims"]

@@ -161,3 +161,21 @@ def test_odd_names_break_neither_table_nor_picture(tmp_path: Path) -> None:
     )
     assert '"a \\"b\\" <c> & #1"' in plan_dot(plan)
     ElementTree.fromstring(plan_svg(plan))
+
+
+def test_declared_sections_are_put_in_the_order_of_the_code_they_write_where_asked(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "app").mkdir(parents=True)
+    (tree / "app/__init__.py").touch()
+    (tree / "app/api.py").write_text("from app.store import save\n\ndef post(x):\n    return save(x)\n")
+    (tree / "app/store.py").write_text("def save(x):\n    return x\n")
+    components = [{"name": "api", "writes": ["app/api.py"]}, {"name": "store", "writes": ["app/store*"]}]
+    task = {"base": str(tree), "main_task": {"components": components}}
+
+    free = plan_of(tmp_path, **task)
+    ordered = plan_of(tmp_path, base=str(tree), main_task={"components": components, "order": "references"})
+
+    assert free.waves == (("api", "store"),)
+    assert ordered.waves == (("store",), ("api",))
+    assert [edge.reason for edge in ordered.edges] == ["api reads 'app/store.py', which store writes"]
+    assert all(section.reads == () for section in ordered.sections)
