@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ptx_prefect.errors import MergeError
 from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of, merge_junit
 from ptx_prefect.plan.by_suite import suite_scope
 from ptx_prefect.plan.durations import Durations
+from ptx_prefect.plan.suite import OVERHEAD, overhead_s
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import SectionRecord
 from ptx_prefect.spec import SectioningSpec, Suite
@@ -71,9 +73,14 @@ def _value_of(record: SectionRecord) -> dict[str, Any] | None:
 
 
 def _remember(suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, Any]]], state: Path) -> None:
-    """Each test's seconds, for the balance of the next run."""
+    """Each test's seconds and what is around them, for the balance of the next run."""
     seconds: dict[str, float] = {}
+    around: list[float] = []
     for record, value in values:
-        if not record.reused and value.get("junit"):
-            seconds |= {case.name: case.seconds for case in read_cases(Path(value["junit"]))}
+        if isinstance(record.outcome, Done | Failed) and not record.reused and value.get("junit"):
+            cases = read_cases(Path(value["junit"]))
+            seconds |= {case.name: case.seconds for case in cases}
+            around.append(overhead_s(record.outcome.usage.wall_s, [case.seconds for case in cases]))
+    if around:
+        seconds[OVERHEAD] = statistics.median(around)
     Durations(state).record(suite_scope(suite), seconds)

@@ -12,6 +12,8 @@ SECTIONS_CAP = 8
 """The specification's cap of test level."""
 SECTION_START_S = 0.5
 """Fixed cost of a section: interpreter, imports, collection of its files. An estimate; see benchmarks/test_suite.py."""
+OVERHEAD = "(around each test)"
+"""Remembered beside the tests: what a section takes for each of them beside the time that its report gives."""
 UNKNOWN_TEST_S = 0.02
 """A test never seen before, where none of its file's tests were seen either."""
 
@@ -73,9 +75,16 @@ def _seconds(collected: Collected, learned: Mapping[str, float]) -> dict[str, fl
         if (key := key_of_test(nodeid)) in learned:
             by_file.setdefault(file, []).append(learned[key])
     means = {file: sum(values) / len(values) for file, values in by_file.items()}
+    around_s = learned.get(OVERHEAD, 0.0)
     return {
-        nodeid: learned.get(key_of_test(nodeid), means.get(file, UNKNOWN_TEST_S)) for nodeid, file, _ in collected.tests
+        nodeid: around_s + learned.get(key_of_test(nodeid), means.get(file, UNKNOWN_TEST_S))
+        for nodeid, file, _ in collected.tests
     }
+
+
+def overhead_s(section_s: float, tests_s: Sequence[float]) -> float:
+    """What a section took for each test beside the reported times of its tests and its own start."""
+    return max(0.0, section_s - SECTION_START_S - sum(tests_s)) / max(1, len(tests_s))
 
 
 def _units(collected: Collected, seconds: Mapping[str, float], workers: int) -> list[_Unit]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptx_prefect.plan.collect import Collected
-from ptx_prefect.plan.suite import SECTIONS_CAP, cut_suite, key_of_test
+from ptx_prefect.plan.suite import OVERHEAD, SECTION_START_S, SECTIONS_CAP, cut_suite, key_of_test, overhead_s
 
 
 def collected(files: dict[str, int], *, bound: frozenset[str] = frozenset()) -> Collected:
@@ -57,3 +57,13 @@ def test_one_long_file_is_cut_unless_a_wide_fixture_holds_it_together() -> None:
 
 def test_a_key_is_what_junit_files_say() -> None:
     assert key_of_test("a/b/test_c.py::TestD::test_e[x::y/z.py]") == "a.b.test_c.TestD::test_e[x::y/z.py]"
+
+
+def test_what_a_section_takes_beside_its_tests_is_expected_again() -> None:
+    around_s = overhead_s(10 + SECTION_START_S, [1.0, 2.0, 3.0, 2.0])
+    learned = {OVERHEAD: around_s} | {key_of_test(f"a.py::test_{i}"): 1.0 for i in range(4)}
+
+    (share,) = cut_suite(collected({"a.py": 4}), learned=learned, workers=1, cap=1)
+
+    assert around_s == 0.5 and overhead_s(1.0, [2.0]) == 0
+    assert share.estimate_s == 4 * 1.5 + SECTION_START_S
