@@ -34,7 +34,7 @@ from ptx_prefect.spec import Voter, VotingSpec
 from ptx_prefect.vote.entry import free_name
 from ptx_prefect.vote.judges import Judgement, judge_inputs, judge_instruction, judgements_from
 from ptx_prefect.vote.laboratory import Trials
-from ptx_prefect.vote.page import rationale_page
+from ptx_prefect.vote.page import rationale_page, rationale_picture
 from ptx_prefect.vote.presets import voter_task
 from ptx_prefect.vote.records import learn_records, read_records, reliabilities, results_of
 from ptx_prefect.vote.run import hold_vote
@@ -251,7 +251,10 @@ class _Voting:
             notes=tuple(self.found.dropped),
             usage=self.spending.report(),
         )
-        write_text(self.output / "rationale.md", rationale_page(decision.rationale))
+        picture = rationale_picture(decision.rationale)
+        if picture is not None:
+            write_text(self.output / "rationale.svg", picture)
+        write_text(self.output / "rationale.md", rationale_page(decision.rationale, picture="rationale.svg"))
         winner = next((one for one in self.found.candidates if one.name == decision.winner), None)
         source = winner.source if winner else _source_of_synthesis(decision)
         place = write_text(self.output / "winner.py", source) if source and self.spec.main_task.entry_point else None

@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ptx_prefect.vote.picture import bars_svg, bars_text, data_uri, pareto_svg
+from ptx_prefect.vote.picture import bars_svg, bars_text, data_uri, pareto_svg, stacked_svg
+from ptx_prefect.vote.rationale import figure_text
 
 ARTIFACT_KEY = "vote-rationale"
 _MAX_CELL = 120
 
 
-def rationale_page(rationale: Mapping[str, Any]) -> str:
-    """Markdown of what :func:`~ptx_prefect.vote.rationale.rationale_of` gives."""
+def rationale_page(rationale: Mapping[str, Any], *, picture: str | None = None) -> str:
+    """Markdown of what :func:`~ptx_prefect.vote.rationale.rationale_of` gives.
+
+    Args:
+        picture: where the picture lies; default: it is in the page itself.
+    """
     parts = [
         f"# Vote: {_cell(rationale['winner'] or 'no winner')}",
         _cell(rationale["task"], limit=400),
         f"**{_cell(rationale['reason'], limit=600)}**",
         _scores(rationale),
-        _picture(rationale),
+        _picture(rationale, picture),
         _list("Trade-offs", rationale["trade_offs"]),
         _list("Evidence", _evidence(rationale)),
         _gate(rationale["gate"]),
         _timings(rationale["timings"]),
         _weights(rationale),
-        _list("Hybrid", _hybrid(rationale["hybrid"])),
+        _list("Synthesis of the best parts", _hybrid(rationale["hybrid"])),
         _list("Written synthesis", _hybrid(rationale["written_synthesis"])),
         _list("Not measured", [f"{name}: {why}" for name, why in rationale["not_measured"].items()]),
         _list("Sandbox", rationale["sandbox"]),
@@ -53,26 +58,49 @@ def _scores(rationale: Mapping[str, Any]) -> str:
 def _score(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return "–"
-    raw = "" if row["raw"] is None else f" ({row['raw']:.3g} {row['unit']})"
+    raw = "" if row["raw"] is None else f" ({figure_text(row['raw'], row['unit'])})"
     mark = "" if row["source"] == "measured" else f" ({row['source']})"
     return f"{row['value']:.3g}{raw}{mark}"
 
 
-def _picture(rationale: Mapping[str, Any]) -> str:
+def rationale_picture(rationale: Mapping[str, Any]) -> str | None:
+    """The decision as a small SVG: totals by criterion, the Pareto plot, or times; None where nothing was measured."""
     totals, order, criteria = rationale["totals"], rationale["ranking"], rationale["criteria"]
-    if len(totals) < 2:
-        return ""
-    out_of = max(totals.values()) or 1.0
-    svg = bars_svg(totals, order, out_of=out_of)
+    cells: dict[str, dict[str, float]] = {}
+    for row in rationale["scores"]:
+        cells.setdefault(row["candidate"], {})[row["criterion"]] = row["value"]
     if rationale["pareto_front"] and len(criteria) >= 2:
-        points: dict[str, list[float]] = {}
-        for row in rationale["scores"]:
-            if row["criterion"] in criteria[:2]:
-                points.setdefault(row["candidate"], []).append(row["value"])
-        pairs = {name: (xy[0], xy[1]) for name, xy in points.items() if len(xy) == 2}
-        svg = pareto_svg(pairs, rationale["pareto_front"], rationale["winner"], (criteria[0], criteria[1]))
-    fence = bars_text(totals, order, out_of=out_of).replace("`", "'")
-    return f"![totals]({data_uri(svg)})\n\n```text\n{fence}\n```"
+        pairs = {name: (row[criteria[0]], row[criteria[1]]) for name, row in cells.items() if len(row) > 1}
+        return pareto_svg(pairs, rationale["pareto_front"], rationale["winner"], (criteria[0], criteria[1]))
+    if len(totals) > 1 and rationale["aggregation"] == "weighted_score":
+        factor = {key: share * len(rationale["weights"]) for key, share in rationale["weights"].items()}
+        rows = {name: {key: value * factor.get(key, 0.0) for key, value in row.items()} for name, row in cells.items()}
+        return stacked_svg(rows, order, out_of=10.0 * len(factor))
+    if len(totals) > 1:
+        return bars_svg(totals, order, out_of=max(totals.values()) or 1.0)
+    seconds = _seconds(rationale)
+    if len(seconds) < 2:
+        return None
+    longest = max(seconds.values())
+    title = "CPU time of one pass, shorter is better"
+    return bars_svg(seconds, order, out_of=longest, title=title, label=lambda value: figure_text(value, "s"))
+
+
+def _picture(rationale: Mapping[str, Any], place: str | None) -> str:
+    svg = rationale_picture(rationale)
+    if svg is None:
+        return ""
+    totals, order = rationale["totals"], rationale["ranking"]
+    link = f"![the decision as a picture]({place or data_uri(svg)})"
+    if len(totals) < 2:
+        return link
+    fence = bars_text(totals, order, out_of=max(totals.values()) or 1.0).replace("`", "'")
+    return f"{link}\n\n```text\n{fence}\n```"
+
+
+def _seconds(rationale: Mapping[str, Any]) -> dict[str, float]:
+    rows = rationale["timings"].get("rows", ())
+    return {row["candidate"]: row["thread_s"] for row in rows if not row["capped"]}
 
 
 def _evidence(rationale: Mapping[str, Any]) -> list[str]:
@@ -83,8 +111,8 @@ def _evidence(rationale: Mapping[str, Any]) -> list[str]:
     confidence = rationale["confidence"]
     if confidence["estimate"] is not None:
         told.append(
-            f"agreement share {confidence['agreement_share']:.0%}; estimated chance to be right "
-            f"{confidence['estimate']:.0%} ({confidence['basis']})"
+            f"{confidence['agreement_share']:.0%} of the voters behave like the winner; estimated chance that it is "
+            f"right: {confidence['estimate']:.0%} ({confidence['basis']})"
         )
     second = rationale["runner_up"]
     if second:
@@ -131,26 +159,35 @@ def _timings(timings: Mapping[str, Any]) -> str:
     body = [
         [
             _cell(row["candidate"]),
-            "over the limit" if row["capped"] else f"{row['thread_s']:.4g}",
-            "" if row["capped"] else f"{row['wall_s']:.4g}",
-            f"{row['repetitions']} x {row['loops']}",
-            f"{row['peak_mb']:.4g}",
+            "over the limit" if row["capped"] else figure_text(row["thread_s"], "s"),
+            "" if row["capped"] else figure_text(row["wall_s"], "s"),
+            str(row["repetitions"]),
+            str(row["loops"]),
+            f"{row['peak_mb']:.4g} MB",
         ]
         for row in timings["rows"]
     ]
     load = timings["load_per_cpu"]
     told = timings["protocol"] + (f" Load per processor: {load:.2f}." if load is not None else "")
-    return "## Timings\n\n" + _table(["candidate", "CPU s", "wall s", "samples", "peak MB"], body) + f"\n\n{told}"
+    return (
+        "## Timings\n\n"
+        + _table(["candidate", "CPU time", "wall time", "repetitions", "passes in each", "peak memory"], body)
+        + f"\n\n{told}"
+    )
 
 
 def _weights(rationale: Mapping[str, Any]) -> str:
     if not rationale["holds_for_weights"]:
         return ""
+    if all((low, high) == (0, 1) for low, high in rationale["holds_for_weights"].values()):
+        return "## For which weights the winner holds\n\nFor any: it would win with every other weighting too."
     body = [
         [_cell(name), f"{rationale['weights'].get(name, 0):.0%}", f"{low:.0%} to {high:.0%}"]
         for name, (low, high) in rationale["holds_for_weights"].items()
     ]
-    return "## For which weights the winner holds\n\n" + _table(["criterion", "share", "holds from"], body)
+    return "## For which weights the winner holds\n\n" + _table(
+        ["criterion", "its share of the weight", "the winner holds from"], body
+    )
 
 
 def _hybrid(hybrid: Mapping[str, Any]) -> list[str]:

@@ -93,11 +93,39 @@ def _reason(decision: Decision, about: Circumstances) -> str:
     if decision.totals and winner in decision.totals:
         return f"{winner} {_by_rule(decision)}{_holding(decision)}"
     if about.behaviour_compared and len(decision.ranking) > 1:
-        group = decision.groups[0] if decision.groups else (winner,)
-        return f"{winner} behaves like {len(group) - 1} other candidates, the largest agreement found."
+        return f"{_agreeing(decision, about)}{_ahead(decision)}."
     if len(decision.ranking) == 1:
         return f"{winner} is the only candidate."
     return f"{winner} ranks first by {decision.aggregation}."
+
+
+def _agreeing(decision: Decision, about: Circumstances) -> str:
+    """How many behave like the winner, and how that compares with the other behaviours."""
+    winner = str(decision.winner)
+    agreeing = round(decision.agreement_share * about.voters)
+    if agreeing >= about.voters:
+        return f"All {about.voters} voters behave alike, {winner} among them"
+    others = len(decision.groups) - 1
+    if agreeing < 2:
+        told = f"{winner} behaves like nobody else"
+        return f"{told}, and nor do the others like each other" if others else told
+    largest = "the best supported behaviour" if others else "and all others were gated out"
+    return f"{agreeing} of {about.voters} voters behave like {winner}, {largest}"
+
+
+def _ahead(decision: Decision) -> str:
+    """What decided between those that behave alike."""
+    group = decision.groups[0] if decision.groups else ()
+    rivals = [name for name in decision.ranking[1:] if name in group]
+    if not rivals:
+        return ""
+    if decision.tied:
+        return f"; nothing measured tells {_and(decision.tied[:4])} from it, so the order of the candidates decided"
+    seconds = {row.candidate: row.thread_s for row in decision.timings if not row.capped}
+    mine, next_s = seconds.get(str(decision.winner)), seconds.get(rivals[0])
+    if mine and next_s and next_s > 1.25 * mine:
+        return f"; it is {next_s / mine:.3g} times as fast as {rivals[0]}, the next of them"
+    return f"; it is as fast as {rivals[0]} and simpler" if seconds else "; it is the simplest of them"
 
 
 def _by_rule(decision: Decision) -> str:
@@ -105,6 +133,8 @@ def _by_rule(decision: Decision) -> str:
     total = f"{decision.totals[winner]:.4g}"
     others = [f"{name} {decision.totals[name]:.4g}" for name in decision.ranking[1:] if name in decision.totals]
     against = f" ({', '.join(others[:3])})" if others else ""
+    if decision.aggregation == "pareto" and len(decision.pareto) == 1:
+        return f"is as good as any other on every criterion, and no other is{against}"
     if decision.aggregation == "pareto":
         return f"is the most balanced of {len(decision.pareto)} candidates that no other dominates{against}"
     if decision.aggregation in ("borda", "approval"):
@@ -153,7 +183,7 @@ def _trade_offs(decision: Decision) -> list[str]:
         mine, best = column[str(decision.winner)], max(column.values(), key=lambda score: score.value)
         raw = ""
         if mine.raw is not None and best.raw is not None:
-            raw = f" ({_figure(mine.raw, mine.unit)} against {_figure(best.raw, best.unit)})"
+            raw = f" ({figure_text(mine.raw, mine.unit)} against {figure_text(best.raw, best.unit)})"
         told.append(
             f"{decision.winner} gives up {best.value - mine.value:.2g} points of {criterion} "
             f"to {best.candidate}: {mine.value:.3g} against {best.value:.3g}{raw}."
@@ -183,7 +213,9 @@ def _confidence(decision: Decision, about: Circumstances) -> dict[str, object]:
     estimate = min(0.95, max(0.5, 0.5 + 0.45 * (share - 0.2) / 0.8))
     return row | {
         "estimate": round(estimate, 2),
-        "basis": "voters that behave like the winner, from 1 of 5 (0.50) to 5 of 5 (0.95); missing ones count against",
+        "basis": "how often the winner was right at such a share of agreement, on model-written programs with hidden "
+        "tests: about half the time where 1 of 5 agreed, 95 % where all 5 did; with fewer than five voters the "
+        "missing ones count as disagreeing",
     }
 
 
@@ -211,7 +243,8 @@ def _not_measured(decision: Decision, about: Circumstances) -> dict[str, str]:
     }
 
 
-def _figure(raw: float, unit: str) -> str:
+def figure_text(raw: float, unit: str) -> str:
+    """A measured figure for people: 0.00035 s is 350 µs."""
     if unit == "s":
         for factor, name in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
             if raw * factor >= 1:

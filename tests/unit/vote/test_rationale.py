@@ -128,7 +128,7 @@ class TestPage:
             "no network",
             "Load per processor: 0.70",
             "find from imperative",
-            "estimated chance to be right 72%",
+            "chance that it is right: 72%",
         ):
             assert part in page, part
 
