@@ -78,7 +78,7 @@ def _remember(suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, A
     around: list[float] = []
     for record, value in values:
         if isinstance(record.outcome, Done | Failed) and not record.reused and value.get("junit"):
-            cases = read_cases(Path(value["junit"]))
+            cases = list(read_cases(Path(value["junit"])))
             seconds |= {case.name: case.seconds for case in cases}
             around.append(overhead_s(record.outcome.usage.wall_s, [case.seconds for case in cases]))
     if around:

@@ -10,6 +10,7 @@ import hashlib
 import marshal
 import os
 import sys
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from typing import Any
 from ptx_prefect.plan.references.records import Record
 
 _FORMAT = f"ptx-references 7 {sys.version_info[:2]} {sys.implementation.cache_tag}\n".encode()
-"""The first bytes of a cache, and its last: packed data is read by the version of Python that packed it."""
+"""The first bytes of a cache: packed data is read by the version of Python that packed it. A checksum follows."""
+_CHECKSUM = 4
+"""Bytes."""
 _LARGEST_ADDITION = 0.25
 """With more than this part of the records changed, all are written anew."""
 
@@ -68,9 +71,10 @@ def _load(path: Path, *, only_state: bool = False) -> tuple[list[Any], int, tupl
             if only_state:
                 return [], status.st_mtime_ns, state
             content = file.read()
-        if not (content.startswith(_FORMAT) and content.endswith(_FORMAT)):
+        packed = memoryview(content)[len(_FORMAT) + _CHECKSUM :]
+        if not content.startswith(_FORMAT) or content[len(_FORMAT) :][:_CHECKSUM] != _checksum(packed):
             return nothing
-        return marshal.loads(memoryview(content)[len(_FORMAT) :]), status.st_mtime_ns, state
+        return marshal.loads(packed), status.st_mtime_ns, state
     except (OSError, ValueError, EOFError, TypeError):
         return nothing
 
@@ -79,7 +83,13 @@ def _write(path: Path, rows: list[Any]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
-        beside.write_bytes(b"".join((_FORMAT, marshal.dumps(rows), _FORMAT)))
+        packed = marshal.dumps(rows)
+        beside.write_bytes(b"".join((_FORMAT, _checksum(packed), packed)))
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _checksum(packed: bytes | memoryview) -> bytes:
+    """Against damage, not against malice: the directory is private."""
+    return zlib.crc32(packed).to_bytes(_CHECKSUM, "little")

@@ -264,7 +264,7 @@ def test_only_changed_files_are_read_again_and_the_result_is_as_from_scratch(tre
     assert ("", 2, "pkg.shapes.Pen") in edges(again, "user.py", "call")
 
 
-@pytest.mark.parametrize("change", ["added", "deleted", "broken", "cache cut short"])
+@pytest.mark.parametrize("change", ["added", "deleted", "broken", "cache cut short", "cache damaged"])
 def test_cache_follows_the_tree(tree: Tree, tmp_path: Path, change: str) -> None:
     root = tree({**LIBRARY, "user.py": "import late\nlate.f()\nfrom pkg.tools import measure\n"})
     read_references(root, state_dir=tmp_path / "state")
@@ -276,7 +276,8 @@ def test_cache_follows_the_tree(tree: Tree, tmp_path: Path, change: str) -> None
         (root / "pkg/tools.py").write_text("def (")
     else:
         cache = next((tmp_path / "state").rglob("*.records"))
-        cache.write_bytes(cache.read_bytes()[:300])
+        whole = cache.read_bytes()
+        cache.write_bytes(whole[:300] if change == "cache cut short" else whole.replace(b"measure", b"treasur"))
     again = read_references(root, state_dir=tmp_path / "state")
 
     assert (again.edges, again.unresolved) == (read_references(root).edges, read_references(root).unresolved)
