@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: setup run test test-fast faults soak lint lock agents small-model bench clean
+.PHONY: setup run test test-fast test-docs docs schema faults soak lint lock agents small-model bench clean
 
 setup: $(VENV)/.ready
 
@@ -23,6 +23,16 @@ test: setup  ## fast to slow: unit, engine, flows, end to end
 test-fast: setup
 	$(BIN)/python -m pytest tests/unit -q
 
+test-docs: setup  ## every command and Python block of README, docs, examples and skill; SLOW=1 for the slow ones too
+	$(BIN)/python docs/tools/run_blocks.py $(if $(SLOW),--slow)
+
+docs: setup  ## the site, built strictly, in site/; its reference is written from the code
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+schema: setup  ## the JSON schemas in schema/, after the task, settings or report changed
+	for kind in task config report; do $(BIN)/python -m ptx_prefect schema $$kind > schema/$$kind.new && mv schema/$$kind.new schema/$$kind.schema.json; done
+
 faults: setup  ## killed at 40 random instants, damaged and full stores, a server that goes away; prints the counts
 	PTX_FAULT_INSTANTS=40 $(BIN)/python -m pytest tests/e2e/faults -q -s --timeout=3600
 
@@ -33,6 +43,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
 	$(BIN)/lint-imports
 
 lock:  ## every extra in one lock, for every Python we support

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from prefect import Flow
 from prefect.context import SettingsContext, get_settings_context
@@ -36,21 +36,23 @@ def _run_name() -> str:
     return f"{flow_run.flow_name}: {task_id or 'task'}"
 
 
-class CalledFlow(Flow[..., Any]):
+class CalledFlow(Flow[..., dict[str, Any]]):
     """A flow without a heartbeat where a person or a program calls it.
 
     The heartbeat's thread costs up to a second at the end of every flow. It is there for a server that watches flows of
     its workers, and a worker does not come this way: it keeps its heartbeat.
     """
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the flow here."""
-        context = get_settings_context()
-        # Copied, not built anew (`temporary_settings`): that reads every source again and takes 0.15 s.
-        quiet = context.settings.flows.model_copy(update={"heartbeat_frequency": None})
-        settings = context.settings.model_copy(update={"flows": quiet})
-        with SettingsContext(profile=context.profile, settings=settings):
-            return super().__call__(*args, **kwargs)
+    if not TYPE_CHECKING:  # type checkers see the signature of Flow, with its overloads
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Run the flow here."""
+            context = get_settings_context()
+            # Copied, not built anew (`temporary_settings`): that reads every source again and takes 0.15 s.
+            quiet = context.settings.flows.model_copy(update={"heartbeat_frequency": None})
+            settings = context.settings.model_copy(update={"flows": quiet})
+            with SettingsContext(profile=context.profile, settings=settings):
+                return super().__call__(*args, **kwargs)
 
 
 def _flow(function: Callable[..., Any]) -> CalledFlow:

@@ -47,7 +47,17 @@ def pages() -> dict[str, str]:
         "reference/errors.md": errors_page(),
         "reference/python.md": python_page(),
     }
+    found["decisions/index.md"] = decisions_page()
     return found | {f"reference/{kind}.schema.json": schema_text(kind) for kind in KINDS}
+
+
+def decisions_page() -> str:
+    """The list of decisions, by their first lines."""
+    rows = []
+    for path in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        title = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        rows.append(f"- [{title}]({path.name})")
+    return "# Decisions\n\nWhat we chose and why, one page each.\n\n" + "\n".join(rows) + "\n"
 
 
 def task_page() -> str:

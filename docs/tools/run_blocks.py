@@ -29,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv" / "bin"
 TIMEOUT_S = 900
-PAGES = ("README.md", "deployments/README.md", "skill/parallel-task-executor/SKILL.md", "docs/**/*.md")
+PAGES = ("README.md", "deployments/README.md", "skill/*/SKILL.md", "examples/*.md", "docs/**/*.md")
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>run|file): (?P<value>[^\n]*?) -->\n+)?"
     r"^(?P<indent> *)```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```",

@@ -29,6 +29,8 @@ def form_of(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(by_alias=True)
     form: dict[str, Any] = _rewritten(schema, schema.get("$defs", {}))
     form.pop("$defs", None)
+    # Files name their schema for editors; a pattern lets that through without a field in the form.
+    form["patternProperties"] = {r"^\$schema$": {"type": "string"}}
     return form
 
 

@@ -12,16 +12,18 @@ _SKIPPED: list[list[object]] = []
 
 
 def pytest_collectstart(collector: Any) -> None:
+    """Remember where the file lies, for a report that has no path."""
     _PATHS[collector.nodeid] = str(getattr(collector, "path", ""))
 
 
 def pytest_collectreport(report: Any) -> None:
-    # A file that is skipped as a whole has no test, but a line in the report of a serial run.
+    """Note a file that is skipped as a whole: it has no test, but a line in the report of a serial run."""
     if report.skipped and report.nodeid.endswith(".py"):
         _SKIPPED.append([report.nodeid, _PATHS[report.nodeid], False])
 
 
 def pytest_collection_finish(session: Any) -> None:
+    """Write what was found."""
     rows = list(_SKIPPED)
     for item in session.items:
         rows.append([item.nodeid, str(item.path), _is_bound(item)])

@@ -25,6 +25,7 @@ _CODING = re.compile(rb"coding[:=]")
 
 
 def digest_of(content: bytes) -> bytes:
+    """Sixteen bytes that identify a file's content."""
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
