@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: setup run test test-fast test-docs docs schema faults soak lint lock agents small-model bench clean
+.PHONY: setup run test test-fast test-docs docs schema coverage faults soak lint lock agents small-model bench clean
 
 setup: $(VENV)/.ready
 
@@ -25,6 +25,13 @@ test-fast: setup
 
 test-docs: setup  ## every command and Python block of README, docs, examples and skill; SLOW=1 for the slow ones too
 	$(BIN)/python docs/tools/run_blocks.py $(if $(SLOW),--slow)
+
+coverage: setup  ## of branches, over the whole suite, child processes included, by area
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage json --quiet -o .coverage.json
+	$(BIN)/python benchmarks/coverage_by_area.py .coverage.json
 
 docs: setup  ## the site, built strictly, in site/; its reference is written from the code
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,docs]'
