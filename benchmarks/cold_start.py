@@ -87,7 +87,9 @@ def _pairs(place: Path, env: Mapping[str, str], pairs: int, *, warm: bool) -> di
 
 
 def _env(place: Path) -> dict[str, str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    # Installed packages have their bytecode; a checkout gets it in the first run, unless that is switched off.
+    left_out = ("PREFECT", "PYTHONDONTWRITEBYTECODE")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {
         **env,
         "PYTHONPATH": str(ROOT),

@@ -98,7 +98,8 @@ class Display:
                     f"{event.section}: {event.detail}", style="default"
                 )
             case "pool_changed" | "note":
-                return text.append("note    ", style="dim").append(event.detail)
+                about = f"{event.section}: {event.detail}" if event.section else event.detail
+                return text.append("note    ", style="dim").append(about)
             case _:
                 return None
 

@@ -42,7 +42,7 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl
         os.environ.setdefault(name, value)
     check_profile(os.environ)
     signal.signal(signal.SIGTERM, _as_interrupt)
-    provide_server(state_dir())
+    server = provide_server(state_dir())
     # Its imports take as long as some of ours: both at once.
     threading.Thread(target=shared_spawner().warm_up, daemon=True).start()
     with Display(task.task_id, quiet=as_json or as_jsonl) as display:
@@ -52,7 +52,7 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl
 
         OBSERVERS.set((*OBSERVERS.get(), display, *((_print_event,) if as_jsonl else ())))
         try:
-            wait_until_up()
+            wait_until_up(server)
             report: Any = execute(task, fresh=fresh)
             code = OK
         except RunError as error:
@@ -63,6 +63,13 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl
             display.close()
             click.echo(f"\nstopped; what was finished is kept. To go on: {command}", err=True)
             return INTERRUPTED
+        except Exception as error:
+            if not _is_of_the_server(error):
+                raise
+            raise RunError(
+                f"Prefect's server at {os.environ.get('PREFECT_API_URL', '(its default place)')} did not do its part:"
+                f" {str(error).strip().splitlines()[0]}. What was finished is kept; to go on: {command}"
+            ) from error
     if not as_jsonl:
         click.echo(_as_json(report) if as_json else result_text(report))
     return code
@@ -74,6 +81,16 @@ def _print_event(event: Event) -> None:
     from ptx_prefect.engine.output import event_to_json
 
     click.echo(json.dumps(event_to_json(event)))
+
+
+def _is_of_the_server(error: BaseException | None) -> bool:
+    """Whether the server refused a request or could not be reached, as far as the exceptions tell."""
+    while error is not None:
+        kind = type(error)
+        if kind.__module__.split(".")[0] in ("httpx", "httpcore") or kind.__name__.startswith("PrefectHTTP"):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -24,6 +24,8 @@ from ptx_prefect.errors import RunError
 
 STARTUP_S = 180.0
 """How long a server may take on a busy machine."""
+NAMED_S = 10.0
+"""How long a server of the user's on this machine may take to answer."""
 _RECORD = "server.json"
 _NAMING = (
     "PREFECT_API_URL",
@@ -61,36 +63,47 @@ def is_configured(env: Mapping[str, str], directory: Path) -> bool:
     return False
 
 
-def provide_server(state: Path) -> None:
-    """Set ``PREFECT_API_URL`` where nobody else did. Call it before Prefect is imported.
+def provide_server(state: Path) -> subprocess.Popen[bytes] | None:
+    """Set ``PREFECT_API_URL`` where nobody else did. Call it before Prefect is imported. Returns what it started.
 
     A server that is started here ends with this process, after all that Prefect still has to send at its end: what is
     registered first runs last.
     """
     if is_configured(os.environ, Path.cwd()):
-        return
+        return None
     kept = _kept(state)
     if kept is not None:
         os.environ["PREFECT_API_URL"] = f"{kept['url']}/api"
-        return
+        return None
     port = _free_port()
-    atexit.register(_end, _start(port))
+    process = _start(port)
+    atexit.register(_end, process)
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    return process
 
 
-def wait_until_up() -> None:
+def wait_until_up(ours: subprocess.Popen[bytes] | None) -> None:
     """Return when the server of this run answers; where it was up before, at once.
+
+    Args:
+        ours: what :func:`provide_server` started.
 
     Raises:
         RunError: it does not answer in time.
     """
     url = os.environ.get("PREFECT_API_URL", "")
-    if not url.startswith("http://127.0.0.1:"):
-        return
-    limit = time.monotonic() + STARTUP_S
+    if not url.startswith(("http://127.0.0.1:", "http://localhost:")):
+        return  # Far away, or named elsewhere: Prefect will tell.
+    limit_s = NAMED_S if ours is None else STARTUP_S
+    limit = time.monotonic() + limit_s
     while not _answers(url):
+        if ours is not None and ours.poll() is not None:
+            raise RunError(f"Prefect's temporary server ended with exit code {ours.returncode}; try `ptx up`")
         if time.monotonic() > limit:
-            raise RunError(f"Prefect's server at {url} did not answer in {STARTUP_S:g} s; start one with `ptx up`")
+            raise RunError(
+                f"Prefect's server at {url} did not answer in {limit_s:g} s; start it, or unset PREFECT_API_URL"
+                " and let `ptx run` or `ptx up` start one"
+            )
         time.sleep(0.05)
 
 

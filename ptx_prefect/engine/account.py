@@ -105,9 +105,19 @@ def make_report(
 
 def status_of(outcome: Outcome) -> str:
     """The word that the report uses for an outcome."""
-    return {Done: "success", TimedOut: "timed_out", OverMemory: "over_memory", Skipped: "skipped"}.get(
-        type(outcome), "cancelled" if isinstance(outcome, Cancelled) else "failed"
-    )
+    match outcome:
+        case Done():
+            return "success"
+        case TimedOut():
+            return "timed_out"
+        case OverMemory():
+            return "over_memory"
+        case Skipped():
+            return "skipped"
+        case Cancelled():
+            return "cancelled"
+        case _:
+            return "failed"
 
 
 def _status(

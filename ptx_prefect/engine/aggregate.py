@@ -9,26 +9,24 @@ from typing import Any
 
 from ptx_prefect.engine.account import Aggregated
 from ptx_prefect.engine.execution import Execution
-from ptx_prefect.engine.merging import merge_sections
 from ptx_prefect.errors import MergeError
-from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of, merge_junit
-from ptx_prefect.plan.by_suite import suite_scope
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.suite import OVERHEAD, overhead_s
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import SectionRecord
 from ptx_prefect.spec import SectioningSpec, Suite
-from ptx_prefect.workers.test_totals import read_cases
 
 
 def aggregate(spec: SectioningSpec, execution: Execution, output: Path) -> Aggregated:
-    """Everything that follows the sections, as far as this task asks for it."""
+    """Everything that follows the sections, as far as this task asks for it; only that is imported."""
     records, sections = execution.records, execution.plan.sections
     tested = [records[section.name] for section in sections if section.worker == "pytest"]
     if tested:
         suite, workdir = spec.main_task.suite or Suite(), Path(spec.workdir)
         return _aggregate_tests(suite, tested, output, execution.site.state, workdir)
     if execution.site.base is not None:
+        from ptx_prefect.engine.merging import merge_sections
+
         return merge_sections(spec, execution, execution.site.base, output)
     return Aggregated()
 
@@ -37,6 +35,8 @@ def _aggregate_tests(
     suite: Suite, records: Sequence[SectionRecord], output: Path, state: Path, workdir: Path
 ) -> Aggregated:
     """One JUnit file and one coverage result for all sections, equal to those of one serial run."""
+    from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of, merge_junit
+
     values = [(record, value) for record in records if (value := _value_of(record)) is not None]
     junits = [Path(value["junit"]) for _, value in values if value.get("junit")]
     coverages = [Path(value["coverage"]) for _, value in values if value.get("coverage")]
@@ -74,6 +74,9 @@ def _value_of(record: SectionRecord) -> dict[str, Any] | None:
 
 def _remember(suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, Any]]], state: Path) -> None:
     """Each test's seconds and what is around them, for the balance of the next run."""
+    from ptx_prefect.plan.by_suite import suite_scope
+    from ptx_prefect.workers.test_totals import read_cases
+
     seconds: dict[str, float] = {}
     around: list[float] = []
     for record, value in values:

@@ -1,10 +1,15 @@
-"""What a person sees of a run in Prefect: plan, progress, report. Written from the flow's thread, never fatal."""
+"""What a person sees of a run in Prefect: plan, progress, report. A view: what cannot be written is never fatal."""
 
 from __future__ import annotations
 
 import logging
+import queue
 import re
+import threading
 import time
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +24,9 @@ logger = logging.getLogger("prefect.ptx")
 MAX_ROWS = 500
 MAX_MARKDOWN = 200_000
 """Prefect sets no limit of its own; a page of this many characters still opens quickly."""
+
+CLOSE_S = 30.0
+"""How long a run waits at its end for artifacts that are still to be written."""
 
 
 def key_of_artifact(kind: str, task_id: str) -> str:
@@ -66,21 +74,43 @@ def review_artifact(task_id: str, markdown: str, about: str) -> None:
     safely(create_markdown_artifact, key=key_of_artifact("review", task_id), markdown=text, description=about)
 
 
+class Publisher:
+    """Writes a run's artifacts in a thread of its own, in order: a request takes longer than starting a section.
+
+    The thread has the context of the flow that made it, so that what it writes belongs to that flow run.
+    """
+
+    def __init__(self) -> None:
+        self._todo: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=copy_context().run, args=(self._serve,), name="artifacts", daemon=True)
+        self._thread.start()
+
+    def put(self, write: Callable[[], object]) -> None:
+        """Have ``write`` called when its turn comes; it must not raise."""
+        self._todo.put(write)
+
+    def close(self) -> None:
+        """Return when all is written, or when a server that does not answer has had :data:`CLOSE_S`."""
+        self._todo.put(None)
+        self._thread.join(CLOSE_S)
+
+    def _serve(self) -> None:
+        while (write := self._todo.get()) is not None:
+            write()
+
+
 class ProgressArtifact:
     """One progress bar, updated in place, at most once in ``interval_s`` seconds: each update costs a request."""
 
-    def __init__(self, task_id: str, total: int, *, interval_s: float = 1.0) -> None:
+    def __init__(self, publisher: Publisher, task_id: str, total: int, *, interval_s: float = 1.0) -> None:
+        self._publisher = publisher
+        self._task_id = task_id
         self._total = max(1, total)
         self._done = 0
         self._interval_s = interval_s
         self._last_s = time.monotonic()
-        self._id: UUID | None = safely(
-            create_progress_artifact,
-            progress=0.0,
-            key=key_of_artifact("progress", task_id),
-            description=f"{task_id}: 0 of {total} sections",
-        )
-        self._task_id = task_id
+        self._id: UUID | None = None
+        publisher.put(self._create)
 
     def __call__(self, event: Event) -> None:
         """Count an event."""
@@ -88,10 +118,24 @@ class ProgressArtifact:
             return
         self._done += 1
         now_s = time.monotonic()
-        if self._id is not None and (now_s - self._last_s >= self._interval_s or self._done >= self._total):
+        if now_s - self._last_s >= self._interval_s or self._done >= self._total:
             self._last_s = now_s
-            about = f"{self._task_id}: {self._done} of {self._total} sections"
-            safely(update_progress, self._id, progress=100.0 * self._done / self._total, description=about)
+            self._publisher.put(partial(self._update, self._done))
+
+    def _create(self) -> None:
+        self._id = safely(
+            create_progress_artifact,
+            progress=0.0,
+            key=key_of_artifact("progress", self._task_id),
+            description=self._about(0),
+        )
+
+    def _update(self, done: int) -> None:
+        if self._id is not None:
+            safely(update_progress, self._id, progress=100.0 * done / self._total, description=self._about(done))
+
+    def _about(self, done: int) -> str:
+        return f"{self._task_id}: {done} of {self._total} sections"
 
 
 def safely(create: Any, *args: Any, **kwargs: Any) -> Any:

@@ -172,8 +172,10 @@ class ClusterRunner:
             return [Failed(text, kind="engine") for _ in requests]
         return [self._at_home(row, request) for row, request in zip(rows, requests, strict=True)]
 
-    def cancel(self, reason: str) -> None:
-        """As ``Runner``."""
+    def cancel(self, reason: str, section: str | None = None) -> None:
+        """As ``Runner``; single sections are not stopped there: nothing here sees what they use."""
+        if section is not None:
+            return
         if time.monotonic() - self._cancelled_at_s < CANCEL_EVERY_S:
             return
         self._cancelled_at_s = time.monotonic()

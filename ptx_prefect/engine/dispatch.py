@@ -16,6 +16,7 @@ from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.store import Stored
 from ptx_prefect.errors import PtxError
 from ptx_prefect.run.batches import TINY_S, Batches
+from ptx_prefect.run.memory import MemoryBook
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import Scheduler, Start
@@ -25,8 +26,14 @@ TICK_S = 0.5
 GRACE_S = 10.0
 """How long a cancelled run waits for its workers to be gone."""
 
-Prepare = Callable[[Start], Request | Stored]
-"""Turns a start into a request, or into the stored result that makes it needless. Called in the flow's thread."""
+EVICT_EVERY_S = 2.0
+"""Between two sections that are stopped to make room: the first one's memory must be free again to be seen."""
+
+Prepare = Callable[[Start], Request | Stored | RateLimited]
+"""Turns a start into a request, into the stored result that makes it needless, or into the time to ask again, because
+another run is at it. Called in the flow's thread."""
+Settle = Callable[[str, Outcome], Outcome]
+"""Told that a section has finally ended; returns what is recorded of it. Called in the flow's thread."""
 
 
 class Pool(Protocol):
@@ -42,6 +49,10 @@ class Pool(Protocol):
 
     def refused(self, provider: str, *, started_s: float, now_s: float, running: int) -> None:
         """A section's provider asked to wait; ``started_s`` is when the section began."""
+        ...
+
+    def used_mb(self) -> float | None:
+        """What all sections together used when that was last looked at; None: not known."""
         ...
 
 
@@ -68,10 +79,17 @@ class Dispatch:
         *,
         spending: Spending | None = None,
         batches: Batches | None = None,
+        memory: MemoryBook | None = None,
+        settle: Settle = lambda _, outcome: outcome,
     ) -> None:
         self._scheduler = scheduler
         self._batches = batches or Batches({}, {})
         self._spending = spending
+        self._memory = memory or MemoryBook(float("inf"), {})
+        self._settle = settle
+        self._told: set[tuple[str, str]] = set()
+        self._evicted: dict[str, float] = {}
+        self._evicted_s = -EVICT_EVERY_S
         self._prepare = prepare
         self._pool = pool
         self._observers = observers
@@ -103,6 +121,7 @@ class Dispatch:
         try:
             while self._scheduler.is_active:
                 self._start_ready(after)
+                self._make_room()
                 self._take_ended()
         except BaseException as error:
             self._abandon(runner, type(error).__name__)
@@ -130,6 +149,9 @@ class Dispatch:
             starts = self._scheduler.start(self.elapsed_s, limit=len(self._scheduler.running) + 1)
             if not starts:
                 return
+            if not self._has_memory(starts[0].name):
+                self._scheduler.put_back(starts[0].name)
+                return
             size = self._batches.size(starts[0].name, ready=ready - 1, free=limit - running, workers=limit)
             if size > 1:
                 starts += self._scheduler.start_along(
@@ -141,6 +163,34 @@ class Dispatch:
                 self._submit(requests, slot, after)
             else:
                 self._free_slots.append(slot)
+
+    def _has_memory(self, name: str) -> bool:
+        if self._memory.is_room(name, self._running):
+            return True
+        wanted, limit = self._memory.expected_mb(name), self._memory.limit_mb
+        self._note_once(name, f"waits for memory: it is expected to take {wanted:.0f} MB of {limit:.0f} MB in all")
+        return False
+
+    def _make_room(self) -> None:
+        """Where the sections together take more than they may, the one that began last is stopped and waits.
+
+        It is begun again without having used an attempt, when there is memory for it.
+        """
+        used, now_s = self._pool.used_mb(), self.elapsed_s
+        young = [name for name in self._running if name not in self._evicted]
+        if used is None or used <= self._memory.limit_mb or len(young) < 2 or self._runner is None:
+            return
+        if now_s - self._evicted_s < EVICT_EVERY_S:
+            return
+        name = max(young, key=lambda item: self._running[item].started_s)
+        self._evicted_s = now_s
+        self._evicted[name] = used / len(self._running)
+        self._runner.cancel(f"stopped to make room: all use {used:.0f} MB of {self._memory.limit_mb:.0f} MB", name)
+
+    def _note_once(self, name: str, detail: str) -> None:
+        if (name, detail[:20]) not in self._told:
+            self._told.add((name, detail[:20]))
+            self.tell(Event("note", self.elapsed_s, name, detail))
 
     def _admit(self, start: Start, slot: int) -> Request | None:
         """The request for a section that is to run now; None: it is settled, or waits for the budget."""
@@ -156,6 +206,10 @@ class Dispatch:
                 start.name, request.outcome, 0, None, None, 0.0, True, request.key, directory=str(request.directory)
             )
             self.tell(Event("section_reused", self.elapsed_s, start.name, outcome=request.outcome))
+            return None
+        if isinstance(request, RateLimited):
+            self._note_once(start.name, f"waits: {request.provider}")
+            self._not_now(start.name, request)
             return None
         if self._spending is not None:
             granted = self._spending.reserve(request, now_s=self.elapsed_s)
@@ -256,6 +310,14 @@ class Dispatch:
             outcome = self._spending.settle(name, outcome)
         now_s = self.elapsed_s
         ended_s = now_s if ended_s is None else ended_s
+        each_mb = self._evicted.pop(name, None)
+        if each_mb is not None and isinstance(outcome, Cancelled):
+            self._memory.overran(name, each_mb)
+            self._scheduler.put_back(name)
+            self.tell(Event("section_retry", now_s, name, f"{headline_of(outcome)}; again when there is room"))
+            return
+        if not isinstance(outcome, Skipped):
+            self._memory.took(name, outcome.usage.peak_rss_mb)
         self._busy[name] = self._busy.get(name, 0.0) + ended_s - running.started_s
         if isinstance(outcome, RateLimited) and outcome.was_asked:
             self._pool.refused(
@@ -268,6 +330,9 @@ class Dispatch:
             detail = f"{headline_of(outcome)}; again in {delay_s:.1f} s"
             self.tell(Event("section_retry", now_s, name, detail, outcome))
             return
+        outcome = self._settle(name, outcome)
+        if isinstance(outcome, Done):
+            self._scheduler.outcomes[name] = outcome
         self.records[name] = SectionRecord(
             name,
             outcome,

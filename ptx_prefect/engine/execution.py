@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ptx_prefect.engine.claims import Claims
 from ptx_prefect.engine.dispatch import Dispatch
 from ptx_prefect.engine.keys import inputs_digest, key_of, parts_of
-from ptx_prefect.engine.load import MeasuredPool
+from ptx_prefect.engine.load import MeasuredPool, memory_limit_mb
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.results import fetch_shared
 from ptx_prefect.engine.runners import open_runner, runs_elsewhere
@@ -19,13 +20,13 @@ from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.storage import open_storage
 from ptx_prefect.engine.store import Store, Stored
 from ptx_prefect.errors import MergeError, SpecError, WorkerError
-from ptx_prefect.merge.changesets import merge_changesets
 from ptx_prefect.merge.lineage import ancestors_of
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import LEVEL_CAPS, SECTIONS_SCOPE
 from ptx_prefect.plan.plan import Plan, Section
 from ptx_prefect.run.batches import Batches
-from ptx_prefect.run.outcomes import Done
+from ptx_prefect.run.memory import MemoryBook
+from ptx_prefect.run.outcomes import Done, Outcome, RateLimited
 from ptx_prefect.run.pool import PoolChange, PoolLimits
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
@@ -36,6 +37,11 @@ from ptx_prefect.workers.known import worker_for
 
 if TYPE_CHECKING:
     from ptx_prefect.engine.cluster import Freight
+
+MEMORY_SCOPE = "peak memory (MB)"
+"""Scope of the history of what sections took at most."""
+LOOK_AGAIN_S = 0.3
+"""After so long a section that another run is doing is looked at again."""
 
 OBSERVERS: ContextVar[tuple[Observer, ...]] = ContextVar("OBSERVERS", default=())
 """Who else is told of events: the command line's display, a Python caller's callback."""
@@ -101,6 +107,12 @@ def _batches(plan: Plan) -> Batches:
     return Batches({row.name: str(row.config.get("target")) for row in functions}, known)
 
 
+def _peaks(plan: Plan, state: Path) -> dict[str, float]:
+    """What sections took in earlier runs (MB)."""
+    known = Durations(state).estimates(MEMORY_SCOPE)
+    return {row.name: known[row.identity] for row in plan.sections if row.identity in known}
+
+
 def _limits(plan: Plan, settings: Settings) -> PoolLimits:
     """Bounds of a plan's pool: from what planning chose to start with up to the level's cap."""
     parallelism, resources = settings.parallelism, settings.resources
@@ -142,12 +154,20 @@ class Execution:
         policy = RetryPolicy(retry.max_attempts, retry.initial_delay, retry.backoff_multiplier)
         self.scheduler = Scheduler(plan.after, priority, retry=policy, fail_fast=fail_fast)
         self.spending = spending or Spending(None, settings)
-        self._memory_limit_mb = float(settings.resources.max_memory_mb)
+        self._memory_limit_mb = memory_limit_mb(float(settings.resources.max_memory_mb))
+        self._claims = Claims(site.state)
         self._freight = self._freight_for_workers() if runs_elsewhere(settings) else None
         # What this machine is doing says nothing about a cluster.
         self.pool = MeasuredPool(_limits(plan, settings), on_change=self._tell_pool, is_measured=self._freight is None)
         self.dispatch = Dispatch(
-            self.scheduler, self._prepare, self.pool, observers, spending=self.spending, batches=_batches(plan)
+            self.scheduler,
+            self._prepare,
+            self.pool,
+            observers,
+            spending=self.spending,
+            batches=_batches(plan),
+            memory=MemoryBook(self._memory_limit_mb, _peaks(plan, site.state)),
+            settle=self._settle,
         )
 
     def run(self) -> dict[str, SectionRecord]:
@@ -161,6 +181,7 @@ class Execution:
             with open_runner(self._settings, self._freight) as runner:
                 self.dispatch.run(self.plan.after, runner=runner)
         finally:
+            self._claims.release_all()
             self._remember_durations()
         return self.records
 
@@ -187,8 +208,14 @@ class Execution:
         detail = f"{change.workers} at once: {change.reason}"
         self.dispatch.tell(Event("pool_changed", self.dispatch.elapsed_s, detail=detail))
 
-    def _prepare(self, start: Start) -> Request | Stored:
-        """A started section as a request, or its stored result."""
+    def _settle(self, name: str, outcome: Outcome) -> Outcome:
+        """A section has ended: another run may have its work, and its content may leave the memory."""
+        key = self.keys.get(name, "")
+        self._claims.release(key)
+        return self.store.lightened(key, outcome) if isinstance(outcome, Done) else outcome
+
+    def _prepare(self, start: Start) -> Request | Stored | RateLimited:
+        """A started section as a request, or its stored result; or not now, because another run is at it."""
         section = self._sections[start.name]
         if start.name not in self.keys:
             self.parts_of(start.name)
@@ -196,7 +223,13 @@ class Execution:
         stored = None if self.fresh else self._stored(key)
         if stored is not None:
             return stored
-        if start.attempt == 1:
+        if not self._claims.take(key):
+            return RateLimited("another run is doing the same work", LOOK_AGAIN_S, was_asked=False)
+        stored = None if self.fresh else self._stored(key)
+        if stored is not None:  # Finished between the two looks.
+            self._claims.release(key)
+            return stored
+        if start.attempt == 1 and self._freight is not None:
             self.store.forget(key)
         return Request(
             section=section.name,
@@ -223,8 +256,8 @@ class Execution:
         """A finished result, of this machine or of the shared storage."""
         found, shared = self.store.get(key), self._settings.result_storage
         if found is None and shared is not None and fetch_shared(open_storage(shared), self.store, key):
-            return self.store.get(key)
-        return found
+            found = self.store.get(key)
+        return found and replace(found, outcome=self.store.lightened(key, found.outcome))
 
     def parts_of(self, name: str) -> dict[str, str]:
         """What goes into the key of a section, which stands in ``keys`` from then on, as do its prerequisites'."""
@@ -258,6 +291,8 @@ class Execution:
         sides = [(name, changes) for name in ordered if (changes := self._changes_of(name)) is not None]
         if len(sides) < 2:
             return sides[0][1] if sides else Changeset()
+        from ptx_prefect.merge.changesets import merge_changesets  # Not before there is something to merge.
+
         merged = merge_changesets(base, sides, after=self.plan.after, order=list(self.plan.after))
         if merged.conflicts:
             first = merged.conflicts[0]
@@ -273,9 +308,16 @@ class Execution:
 
     def _remember_durations(self) -> None:
         seconds: dict[str, float] = {}
+        peaks: dict[str, float] = {}
         for name, record in self.dispatch.records.items():
-            if isinstance(record.outcome, Done) and not record.reused:
-                section, took_s = self._sections[name], record.outcome.usage.wall_s
-                seconds |= {section.identity: took_s} if section.identity else {}
-                seconds |= {identity: took_s * share for identity, share in section.shares.items()}
-        Durations(self.site.state).record(SECTIONS_SCOPE, seconds)
+            section, outcome = self._sections[name], record.outcome
+            if not isinstance(outcome, Done) or record.reused:
+                continue
+            if section.identity:
+                seconds[section.identity] = outcome.usage.wall_s
+            if section.identity and outcome.usage.peak_rss_mb is not None:
+                peaks[section.identity] = outcome.usage.peak_rss_mb
+            seconds |= {identity: outcome.usage.wall_s * share for identity, share in section.shares.items()}
+        history = Durations(self.site.state)
+        history.record(SECTIONS_SCOPE, seconds)
+        history.record(MEMORY_SCOPE, peaks)

@@ -12,6 +12,7 @@ import psutil
 
 from ptx_prefect.run.pool import AdaptivePool, Load, PoolChange, PoolLimits
 from ptx_prefect.workers import process_tree
+from ptx_prefect.workers.spawners import spawner_pids
 
 EVERY_S = 0.5
 """Between two samples; one takes about a millisecond for each running process."""
@@ -21,9 +22,14 @@ _MEMORY_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.u
 
 
 class Sampler:
-    """Samples of load, at most one every half second. CPU is the share of the time since the last sample."""
+    """Samples of load, at most one every half second. CPU is the share of the time since the last sample.
 
-    def __init__(self) -> None:
+    Args:
+        limit_mb: near it memory is looked at more closely.
+    """
+
+    def __init__(self, limit_mb: float) -> None:
+        self._limit_mb = limit_mb
         self._cores = cores()
         self._quota = self._cores < (os.cpu_count() or 1)
         self._last_s = time.monotonic()
@@ -35,7 +41,11 @@ class Sampler:
         now_s = time.monotonic()
         if now_s - self._last_s < EVERY_S:
             return None
-        _, used_mb = process_tree.usage(process_tree.descendants(os.getpid()))
+        # What the spawners started: a Prefect server that this run brought along is no section.
+        pids = [pid for spawner in spawner_pids() for pid in process_tree.descendants(spawner)]
+        _, used_mb = process_tree.usage(pids)
+        if used_mb > 0.8 * self._limit_mb:  # Forks share pages, and a plain sum counts them twice.
+            used_mb = process_tree.proportional_mb(pids) or used_mb
         free_mb, total_mb = _memory_mb()
         cpu = self._cpu(now_s - self._last_s)
         self._last_s = now_s
@@ -57,13 +67,19 @@ class MeasuredPool:
         self, limits: PoolLimits, *, on_change: Callable[[PoolChange], object], is_measured: bool = True
     ) -> None:
         self.adaptive = AdaptivePool(limits, on_change=on_change)
-        self._sampler = Sampler() if is_measured else None
+        self._sampler = Sampler(limits.max_memory_mb) if is_measured else None
         self._began_s = time.monotonic()
+        self._load: Load | None = None
+
+    def used_mb(self) -> float | None:
+        """What all sections together used at the last sample."""
+        return self._load.used_mb if self._load else None
 
     def limit(self, *, ready: int, running: int) -> int:
         """How many sections may run now."""
         now_s = time.monotonic() - self._began_s
         load = self._sampler.sample() if self._sampler else None
+        self._load = load or self._load
         return self.adaptive.limit(ready=ready, running=running, now_s=now_s, load=load)
 
     def succeeded(self) -> None:
@@ -87,6 +103,11 @@ def cores() -> float:
         if quota_us > 0:
             count = min(count, quota_us / int(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text()))
     return max(count, 0.1)
+
+
+def memory_limit_mb(wanted_mb: float) -> float:
+    """``wanted_mb``, or what the machine or the container has of it, less a tenth for everybody else."""
+    return min(wanted_mb, 0.9 * _memory_mb()[1])
 
 
 def _container_cpu_s() -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ptx_prefect.engine.claims import Claims
 from ptx_prefect.errors import RunError
 from ptx_prefect.report import Report, report_markdown
 from ptx_prefect.run.records import Event, SectionRecord
@@ -21,13 +23,17 @@ def slug_of(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "task"
 
 
-def open_output(task_id: str, wanted: str | None) -> Path:
-    """The output directory of a task, made if need be.
+def open_output(task_id: str, wanted: str | None, claims: Claims) -> Path:
+    """The output directory of a task, made if need be; one beside it while another run writes there.
 
     Raises:
         RunError: it cannot be made or written.
     """
-    path = Path(wanted) if wanted else Path("ptx-output") / slug_of(task_id)
+    first = Path(wanted) if wanted else Path("ptx-output") / slug_of(task_id)
+    path, number = first, 1
+    while not claims.take(hashlib.sha256(str(path.resolve()).encode()).hexdigest()):
+        number += 1
+        path = first.with_name(f"{first.name}-{number}")
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
@@ -44,13 +50,25 @@ def copy_sections(records: Mapping[str, SectionRecord], output: Path) -> dict[st
     found: dict[str, str] = {}
     home = output / "sections"
     shutil.rmtree(home, ignore_errors=True)
+    taken: set[str] = set()
     for name, record in records.items():
-        if record.directory is None or not Path(record.directory).is_dir():
+        if record.directory is None or not os.path.isdir(record.directory):  # noqa: PTH112 - thousands of them
             continue
-        place = _free_name(home, slug_of(name))
-        shutil.copytree(record.directory, place, ignore=shutil.ignore_patterns("result.json", ".result*"))
-        found[name] = str(place)
+        free = _free_name(slug_of(name), taken)
+        _copy(record.directory, f"{home}/{free}")
+        found[name] = f"{home}/{free}"
     return found
+
+
+def _copy(source: str, target: str) -> None:
+    """As ``shutil.copytree`` without times and modes, in a third of the time; what the store keeps for itself stays."""
+    os.makedirs(target)  # noqa: PTH103 - as above
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _copy(entry.path, f"{target}/{entry.name}")
+            elif entry.name != "result.json" and not entry.name.startswith(".result"):
+                shutil.copyfile(entry.path, f"{target}/{entry.name}", follow_symlinks=False)
 
 
 def write_report(report: Report, output: Path) -> Path:
@@ -81,11 +99,13 @@ def event_to_json(event: Event) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value not in ("", None)}
 
 
-def _free_name(home: Path, slug: str) -> Path:
-    place, number = home / slug, 2
-    while place.exists():
-        place, number = home / f"{slug}-{number}", number + 1
-    return place
+def _free_name(slug: str, taken: set[str]) -> str:
+    """``slug``, or with a number; names that differ in case only are one on some file systems."""
+    name, number = slug, 2
+    while name.lower() in taken:
+        name, number = f"{slug}-{number}", number + 1
+    taken.add(name.lower())
+    return name
 
 
 def write_text(path: Path, text: str) -> Path:

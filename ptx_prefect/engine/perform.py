@@ -64,6 +64,8 @@ def perform(request: Request) -> WorkerOutcome:
     """Run the section once. A finished result is on disk before this returns."""
     store = Store(Path(request.state_dir))
     try:
+        if request.attempt == 1:
+            store.forget(request.key)  # What an earlier run left there is none of this one's.
         outcome = _work(request, store.directory(request.key))
         if isinstance(outcome, Done):
             store.put(request.key, outcome, section=request.section, parts=request.parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,9 +14,9 @@ from prefect.context import FlowRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from ptx_prefect.engine.perform import Request
-from ptx_prefect.engine.tasks import outcomes_of, run_batch, run_section
+from ptx_prefect.engine.tasks import run_batch, run_section, take_done
 from ptx_prefect.errors import SpecError
-from ptx_prefect.run.outcomes import Outcome
+from ptx_prefect.run.outcomes import Failed, Outcome
 from ptx_prefect.settings import Settings
 from ptx_prefect.workers.model_calls import cancel_calls
 from ptx_prefect.workers.process import cancel_all
@@ -35,31 +36,41 @@ class Runner(Protocol):
         """What came of a future that is done, section by section; None: not begun, to be sent again."""
         ...
 
-    def cancel(self, reason: str) -> None:
-        """End the work of all that is under way. May be called again; does not wait."""
+    def cancel(self, reason: str, section: str | None = None) -> None:
+        """End the work of all that is under way, or of one section. May be called again; does not wait."""
         ...
 
 
 class HereRunner:
     """Threads of the flow's own process: requests name places on this machine."""
 
+    def __init__(self) -> None:
+        self._tokens: dict[Any, str] = {}
+
     def submit(self, requests: Sequence[Request], *, name: str, after: Sequence[Any]) -> Any:
         """As :class:`Runner`."""
-        if len(requests) == 1:
-            named: Any = run_section.with_options(task_run_name=name)
-            return named.submit(requests[0].to_json(), return_state=False, wait_for=after)
-        batch: Any = run_batch.with_options(task_run_name=name)
-        text = json.dumps([request.to_json() for request in requests])
-        return batch.submit(text, return_state=False, wait_for=after)
+        token = secrets.token_hex(8)
+        rows = [request.to_json() for request in requests]
+        work: Any = run_section if len(rows) == 1 else run_batch
+        text = json.dumps(rows[0] if len(rows) == 1 else rows)
+        future = work.submit(name, text, token, return_state=False, wait_for=after)
+        self._tokens[future.task_run_id] = token
+        return future
 
     def outcomes(self, future: Any, requests: Sequence[Request]) -> list[Outcome | None]:
         """As :class:`Runner`."""
-        return outcomes_of(future.result(raise_on_failure=False), len(requests))
+        future.wait()  # It is done; but only so it knows its state without asking the server for it.
+        outcomes = take_done(self._tokens.pop(future.task_run_id))
+        if outcomes is not None:
+            return [*outcomes]
+        error = future.result(raise_on_failure=False)
+        return [Failed(f"{type(error).__name__}: {error}", kind="engine") for _ in requests]
 
-    def cancel(self, reason: str) -> None:
+    def cancel(self, reason: str, section: str | None = None) -> None:
         """As :class:`Runner`."""
-        cancel_all(reason)
-        cancel_calls(reason)
+        cancel_all(reason, section=section)
+        if section is None:
+            cancel_calls(reason)
 
 
 def runs_elsewhere(settings: Settings) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from ptx_prefect.engine.account import Aggregated, Measured, make_report
 from ptx_prefect.engine.afterwards import check_after, run_after
 from ptx_prefect.engine.aggregate import aggregate
-from ptx_prefect.engine.artifacts import ProgressArtifact, plan_artifact, report_artifact
+from ptx_prefect.engine.artifacts import ProgressArtifact, Publisher, plan_artifact, report_artifact
+from ptx_prefect.engine.claims import Claims
 from ptx_prefect.engine.events import EventsForPrefect, review_requested, run_finished
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report
@@ -18,7 +21,7 @@ from ptx_prefect.engine.storage import check_storage
 from ptx_prefect.engine.workspaces import pin
 from ptx_prefect.errors import RunError
 from ptx_prefect.report import Report, report_markdown
-from ptx_prefect.run.records import Event, Observer
+from ptx_prefect.run.records import Event
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import SectioningSpec
 from ptx_prefect.workers.planner import plan_task
@@ -45,22 +48,27 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     if settings.result_storage is not None:
         check_storage(settings.result_storage)
     base, reference = pin(spec.base) if spec.base is not None else (None, None)
-    output = open_output(spec.task_id, spec.output_dir)
-    site = Site(Path(spec.workdir), state, base, reference, output)
-    plan_artifact(plan)
-    log = EventLog(output / "events.jsonl")
-    seen = (ProgressArtifact(spec.task_id, len(plan.sections)), EventsForPrefect(spec.task_id))
-    observers: tuple[Observer, ...] = (*OBSERVERS.get(), log, *seen)
-    execution = Execution(
-        plan, settings, site, fresh=fresh, fail_fast=spec.fail_fast, observers=observers, spending=spending
-    )
-    try:
-        return _to_report(spec, settings, execution, output, began_s)
-    finally:
-        log.close()
+    with Claims(state) as claims:
+        output = open_output(spec.task_id, spec.output_dir, claims)
+        site = Site(Path(spec.workdir), state, base, reference, output)
+        with closing(Publisher()) as publisher, closing(EventLog(output / "events.jsonl")) as log:
+            publisher.put(partial(plan_artifact, plan))
+            seen = (ProgressArtifact(publisher, spec.task_id, len(plan.sections)), EventsForPrefect(spec.task_id))
+            execution = Execution(
+                plan,
+                settings,
+                site,
+                fresh=fresh,
+                fail_fast=spec.fail_fast,
+                observers=(*OBSERVERS.get(), log, *seen),
+                spending=spending,
+            )
+            return _to_report(spec, settings, execution, output, began_s, publisher)
 
 
-def _to_report(spec: SectioningSpec, settings: Settings, execution: Execution, output: Path, began_s: float) -> Report:
+def _to_report(
+    spec: SectioningSpec, settings: Settings, execution: Execution, output: Path, began_s: float, publisher: Publisher
+) -> Report:
     """Run, aggregate, write; the report is written even when the run is stopped."""
     stopped: BaseException | None = None
     aggregated, dispatch_s = Aggregated(), None
@@ -89,6 +97,7 @@ def _to_report(spec: SectioningSpec, settings: Settings, execution: Execution, o
         usage=execution.spending.report(),
     )
     report = _write(execution, measured, aggregated, output)
+    publisher.put(partial(report_artifact, report, report_markdown(report)))
     if stopped is not None:
         raise stopped
     return report
@@ -108,7 +117,6 @@ def _write(execution: Execution, measured: Measured, aggregated: Aggregated, out
             " free space and run the same task again"
         ) from error
     execution.dispatch.tell(Event("run_finished", execution.dispatch.elapsed_s, detail=report.status))
-    report_artifact(report, report_markdown(report))
     if report.results.manual_review_required:
         found = [dict(row) for row in report.results.manual_review_required[:20]]
         review_requested(

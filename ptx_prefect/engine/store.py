@@ -13,18 +13,44 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.engine.keys import canonical_json
 from ptx_prefect.errors import RunError
-from ptx_prefect.run.outcomes import Done, outcome_from_json, outcome_to_json
+from ptx_prefect.run.outcomes import Done, Usage, outcome_from_json, outcome_to_json
+from ptx_prefect.tree.changeset import Changeset
 
 SYNCED_FROM_S = 1.0
 """A result that took this long is forced to the disk. A killed process loses nothing either way; when the power fails,
 a smaller one may be cut short, is found out by its digest and made again for less than forcing all of them costs."""
+
+
+HELD_BYTES = 1 << 16
+"""Results up to this size stay in memory while a run goes on; of larger ones the content is read when it is wanted."""
+
+
+class KeptDone(Done):
+    """A finished section whose content lies in the store: thousands of large results must not fill the memory."""
+
+    __slots__ = ("_load",)
+
+    def __init__(self, load: Callable[[], Done], *, usage: Usage, log: str | None) -> None:
+        for name, value in (("_load", load), ("usage", usage), ("log", log)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def value(self) -> object:
+        """As in :class:`Done`; raises RunError where the store was tampered with meanwhile."""
+        return self._load().value  # type: ignore[attr-defined]  # set above, past the frozen class
+
+    @property
+    def changeset(self) -> Changeset | None:
+        """As in :class:`Done`; raises RunError where the store was tampered with meanwhile."""
+        return self._load().changeset  # type: ignore[attr-defined,no-any-return]  # as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +123,19 @@ class Store:
                 f"the result of {section!r} cannot be kept in {str(directory)!r} ({error.strerror});"
                 " free space or set PTX_STATE_DIR"
             ) from error
+
+    def lightened(self, key: str, outcome: Done) -> Done:
+        """The same outcome, without its content where that is large and lies in the store."""
+        with contextlib.suppress(OSError):
+            if (self._root / key[:2] / key / "result.json").stat().st_size > HELD_BYTES:
+                return KeptDone(partial(self._content, key), usage=outcome.usage, log=outcome.log)
+        return outcome
+
+    def _content(self, key: str) -> Done:
+        found = self.get(key)
+        if found is None:
+            raise RunError(f"a finished result ({key[:12]}) is gone from the store; run the same task again")
+        return found.outcome
 
     def get(self, key: str) -> Stored | None:
         """The result of ``key``, or None where there is none that can be trusted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from ptx_prefect.engine.account import Measured, make_vote_report
 from ptx_prefect.engine.artifacts import report_artifact, safely
+from ptx_prefect.engine.claims import Claims
 from ptx_prefect.engine.events import EventsForPrefect, run_finished
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report, write_text
@@ -78,14 +80,12 @@ def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> 
     if settings.result_storage is not None:
         check_storage(settings.result_storage)
     reap_orphans(state)
-    output = open_output(spec.task_id, spec.output_dir)
-    log = EventLog(output / "events.jsonl")
-    try:
-        return _Voting(
-            spec, settings, state, workdir, output, fresh, (*OBSERVERS.get(), log, EventsForPrefect(spec.task_id))
-        ).to_report(began_s)
-    finally:
-        log.close()
+    with Claims(state) as claims:
+        output = open_output(spec.task_id, spec.output_dir, claims)
+        with closing(EventLog(output / "events.jsonl")) as log:
+            observers: tuple[Observer, ...] = (*OBSERVERS.get(), log, EventsForPrefect(spec.task_id))
+            voting = _Voting(spec, settings, state, workdir, output, fresh, observers)
+            return voting.to_report(began_s)
 
 
 class _Voting:

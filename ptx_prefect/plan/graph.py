@@ -1,12 +1,14 @@
-"""The dependency graph of the sections. The only module that imports networkx."""
+"""The dependency graph of the sections. The only module that imports networkx, and only where there is an edge."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,11 @@ class Shape:
 
 def shape_of(after: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> Shape:
     """Waves, in plan order within each, and the critical path. ``after`` has no cycle."""
+    if _is_flat(after):
+        longest = max(after, key=lambda name: seconds.get(name, 0.0), default=None)
+        return Shape((), (), 0.0) if longest is None else Shape((tuple(after),), (longest,), seconds.get(longest, 0.0))
+    import networkx as nx
+
     graph = _graph(after)
     rank = {name: index for index, name in enumerate(after)}
     waves = tuple(tuple(sorted(wave, key=rank.__getitem__)) for wave in nx.topological_generations(graph))
@@ -65,6 +72,10 @@ def cut_cycles(
 
 def components_of(after: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     """The strongly connected groups, prerequisites first; names within a group in the order of ``after``."""
+    if _is_flat(after):
+        return tuple((name,) for name in after)
+    import networkx as nx
+
     graph = _graph(after)
     rank = {name: index for index, name in enumerate(after)}
     condensed = nx.condensation(graph)
@@ -76,18 +87,30 @@ def components_of(after: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], 
 
 def topological_order(after: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Prerequisites first, otherwise as given."""
+    if _is_flat(after):
+        return tuple(after)
+    import networkx as nx
+
     rank = {name: index for index, name in enumerate(after)}
     return tuple(nx.lexicographical_topological_sort(_graph(after), key=rank.__getitem__))
 
 
 def reachable_from(after: Mapping[str, Sequence[str]], names: Sequence[str]) -> frozenset[str]:
     """Everything that hangs on one of ``names``, they included."""
+    if _is_flat(after):
+        return frozenset(names)
+    import networkx as nx
+
     graph = _graph(after)
     return frozenset(names).union(*(nx.descendants(graph, name) for name in names))
 
 
 def _circular_groups(after: Mapping[str, Sequence[str]]) -> list[dict[str, list[str]]]:
     """The strongly connected parts that hold a cycle, each as a graph of its own in the order of ``after``."""
+    if _is_flat(after):
+        return []
+    import networkx as nx
+
     found = []
     for members in nx.strongly_connected_components(_graph(after)):
         if len(members) > 1 or any(name in after[name] for name in members):
@@ -97,11 +120,20 @@ def _circular_groups(after: Mapping[str, Sequence[str]]) -> list[dict[str, list[
 
 
 def _chain_in(group: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    import networkx as nx
+
     cycle = nx.find_cycle(_graph(group))
     return (*(edge[0] for edge in cycle), cycle[0][0])
 
 
+def _is_flat(after: Mapping[str, Sequence[str]]) -> bool:
+    """No edges: nothing to ask networkx, whose import takes longer than many a plan."""
+    return not any(after.values())
+
+
 def _graph(after: Mapping[str, Sequence[str]]) -> nx.DiGraph[str]:
+    import networkx as nx
+
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(after)
     graph.add_edges_from((source, target) for target, sources in after.items() for source in sources)
@@ -109,6 +141,8 @@ def _graph(after: Mapping[str, Sequence[str]]) -> nx.DiGraph[str]:
 
 
 def _longest_path(graph: nx.DiGraph[str], seconds: Mapping[str, float]) -> tuple[tuple[str, ...], float]:
+    import networkx as nx
+
     # networkx weighs edges; ours are the nodes, so the path is found here in one pass.
     best: dict[str, float] = {}
     before: dict[str, str | None] = {}

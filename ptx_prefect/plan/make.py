@@ -11,10 +11,8 @@ from typing import Any
 
 from ptx_prefect.errors import SpecError
 from ptx_prefect.plan.assignment import NO_WORKER, config_of, worker_of
-from ptx_prefect.plan.by_suite import sections_by_suite
 from ptx_prefect.plan.circles import settle_circles
 from ptx_prefect.plan.claims import settle_claims
-from ptx_prefect.plan.derive import config_for, drafts_of, prefixed, tree_root
 from ptx_prefect.plan.draft import SectionDraft
 from ptx_prefect.plan.durations import Durations, Learned
 from ptx_prefect.plan.file_times import bytes_of, seconds_of_files, shares_of
@@ -46,6 +44,8 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
     notes: list[str] = []
     edges: tuple[Edge, ...] = ()
     if spec.main_task.level == "test":
+        from ptx_prefect.plan.by_suite import sections_by_suite  # Follows changes: not for other tasks.
+
         workers = pool_size(spec, settings, level="test", widest=LEVEL_CAPS["test"])
         base = Component(name="suite", description=spec.main_task.description)
         blank = _section(base, ("pytest", {}), spec, settings, {})
@@ -160,6 +160,8 @@ def _from_tree(
         raise SpecError({"worker": NO_WORKER.format(f"the sections of level {spec.main_task.level!r}")})
     kind, config = worker
     learned = Durations(state_dir).learned(SECTIONS_SCOPE)
+    from ptx_prefect.plan.derive import config_for, drafts_of, prefixed, tree_root  # Reads code: not for other tasks.
+
     root = tree_root(spec)
     seconds = seconds_of_files(learned, root=root, kind=kind)
     parallelism = pool_size(spec, settings, level=str(spec.main_task.level), widest=settings.parallelism.max_workers)

@@ -127,7 +127,7 @@ def headline_of(outcome: Outcome) -> str:
 
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
     """Plain JSON, with the case's name under ``case``."""
-    data: dict[str, Any] = {"case": type(outcome).__name__}
+    data: dict[str, Any] = {"case": "Done" if isinstance(outcome, Done) else type(outcome).__name__}
     for item in fields(outcome):
         value = getattr(outcome, item.name)
         if isinstance(value, Usage):

@@ -75,6 +75,12 @@ class Spawner:
         with self._lock, contextlib.suppress(WorkerError, OSError):
             self._connected()
 
+    @property
+    def pid(self) -> int | None:
+        """Its process; None while there is none."""
+        process = self._process
+        return process.pid if process is not None and self._owner == os.getpid() else None
+
     def close(self) -> None:
         """Let the spawner end. Its supervisors go on with their work."""
         with self._lock:
@@ -170,6 +176,12 @@ def shared_spawner(
     for spawner in oldest:
         spawner.close()
     return found
+
+
+def spawner_pids() -> list[int]:
+    """The shared spawners that run now; all children of this process's sections stand below them."""
+    with _shared_lock:
+        return [pid for spawner in _shared.values() if (pid := spawner.pid) is not None]
 
 
 def close_spawners() -> None:

@@ -18,7 +18,7 @@ SPEC = Path(__file__).parents[1] / "cases" / "wheel" / "spec.json"
         ("import ptx_prefect.cli", {"prefect", "networkx", "libcst", "pydantic", "rich"}),
         ("import ptx_prefect.merge.driver", {"prefect", "networkx"}),
         ("import ptx_prefect.vote", {"prefect"}),
-        ("import ptx_prefect.plan.make", {"prefect"}),
+        ("import ptx_prefect.plan.make", {"prefect", "networkx", "ptx_prefect.plan.references"}),
         ("from ptx_prefect.cli import main; main(['plan', '--check', 'SPEC'])", {"prefect", "networkx", "rich"}),
     ],
 )

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ptx_prefect.cli import server
 from ptx_prefect.cli.server import down, is_configured, provide_server
+from ptx_prefect.errors import RunError
 
 
 @pytest.mark.parametrize("name", ["PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT__FLOW_RUN_ID"])
@@ -49,3 +51,11 @@ def test_a_record_of_a_server_that_is_gone_ends_nothing(tmp_path: Path, text: st
     (tmp_path / "server.json").write_text(text)
 
     assert down(tmp_path) is None and not (tmp_path / "server.json").exists()
+
+
+def test_a_server_of_the_user_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "NAMED_S", 0.0)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+
+    with pytest.raises(RunError, match="did not answer"):
+        server.wait_until_up(None)

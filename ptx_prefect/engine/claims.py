@@ -1,0 +1,105 @@
+"""Who is at what right now, among all runs that share a state directory: equal work is done once, not twice at once.
+
+A claim is a file that names its owner. It is void when that process is gone, however it ended; a run on another host
+is not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+from ptx_prefect.workers import process_tree
+
+HALF_WRITTEN_S = 5.0
+"""A claim without its owner's name that is younger than this is being written."""
+
+_here: set[Path] = set()
+"""Claims of all runs in this process: its number alone does not tell them apart from a run that crashed in it."""
+_lock = threading.Lock()
+
+
+class Claims:
+    """One run's claims."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._root = state_dir / "claims"
+        self._mine: set[Path] = set()
+
+    def __enter__(self) -> Claims:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release_all()
+
+    def take(self, key: str) -> bool:
+        """Whether ``key`` is ours from now on. A disk that takes no claims costs the exclusion, not the work."""
+        path = self._root / key
+        if path in self._mine:
+            return True
+        with _lock, contextlib.suppress(OSError):
+            if path in _here or not self._written(path):
+                return False
+            _here.add(path)
+            self._mine.add(path)
+        return True
+
+    def release(self, key: str) -> None:
+        """Others may have ``key``."""
+        path = self._root / key
+        with _lock:
+            if path in self._mine:
+                self._mine.discard(path)
+                _here.discard(path)
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def release_all(self) -> None:
+        """As :meth:`release`, for everything that is ours."""
+        for path in list(self._mine):
+            self.release(path.name)
+
+    def _written(self, path: Path) -> bool:
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            _write(path)
+        except FileExistsError:
+            if _is_held(path):
+                return False
+            with (self._root / ".lock").open("w") as gate:  # Two runs may find the same void claim.
+                fcntl.flock(gate, fcntl.LOCK_EX)
+                if _is_held(path):
+                    return False
+                path.unlink(missing_ok=True)
+                _write(path)
+        return True
+
+
+def _write(path: Path) -> None:
+    me = os.getpid()
+    text = json.dumps({"place": process_tree.place(), "owner": me, "started": process_tree.started(me)})
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _is_held(path: Path) -> bool:
+    """Whether the process that wrote the claim is still at it; our own leftovers do not count."""
+    try:
+        owner = json.loads(path.read_text(encoding="utf-8"))
+        if owner["place"] != process_tree.place() or owner["owner"] == os.getpid():
+            return False
+        return bool(process_tree.started(int(owner["owner"])) == owner["started"])
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError):
+            return time.time() - path.stat().st_mtime < HALF_WRITTEN_S
+        return False
