@@ -160,6 +160,8 @@ def state_dir(env: Mapping[str, str] | None = None) -> Path:
         raise SpecError(
             {str(path): f"cannot be created ({error.strerror}); set PTX_STATE_DIR"}, "state directory"
         ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise SpecError({str(path): "cannot be written; set PTX_STATE_DIR"}, "state directory")
     return path.resolve()
 
 

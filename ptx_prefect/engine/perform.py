@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,8 @@ from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
 from ptx_prefect.tree import Changeset
 from ptx_prefect.workers.known import worker_for
 from ptx_prefect.workers.protocol import Job
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ def perform(request: Request) -> WorkerOutcome:
             _share(request, outcome, store.directory(request.key))
     except PtxError as error:
         return Failed(str(error), kind=type(error).__name__, permanent=True)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            return Failed(f"{type(error).__name__}: {error}", kind="crash")
+        place = error.filename or request.state_dir
+        told = f"nothing can be written to {str(place)!r} ({error.strerror}); free space or set PTX_STATE_DIR"
+        return Failed(told, kind="disk", permanent=True)
     except Exception as error:
         return Failed(f"{type(error).__name__}: {error}", kind="crash")
     return outcome

@@ -53,8 +53,7 @@ def test_what_two_runs_want_at_once_is_done_once(workdir: Path) -> None:
     theirs = json.loads(other.communicate(timeout=120)[0])
     assert report["status"] == theirs["status"] == "success"
     assert Counter(ran.read_text().split()) == {f"s{n}": 1 for n in range(6)}
-    places = {report["artifacts"]["output"], theirs["artifacts"]["output"]}
-    assert len(places) == 2 and all(Path(place, "report.json").exists() for place in places)
+    assert all(Path(one["artifacts"]["output"], "report.json").exists() for one in (report, theirs))
 
 
 HOG = "import time; kept = bytearray(120 * 2**20); time.sleep(2.5)"
