@@ -41,7 +41,9 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl
     for name, value in _PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
     check_profile(os.environ)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # As `nohup` and background jobs of a shell have it.
+            signal.signal(number, _Stop())
     server = provide_server(state_dir())
     # Its imports take as long as some of ours: both at once.
     threading.Thread(target=shared_spawner().warm_up, daemon=True).start()
@@ -93,8 +95,18 @@ def _is_of_the_server(error: BaseException | None) -> bool:
     return False
 
 
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class _Stop:
+    """A signal's handler: the first one stops the run in order, a second one at once."""
+
+    has_come = False
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if not _Stop.has_come:
+            _Stop.has_come = True
+            raise KeyboardInterrupt
+        # Supervisors notice that the run is gone and end their sections; the server notices too.
+        os.write(2, b"\nstopped at once; what was finished is kept\n")
+        os._exit(128 + number)
 
 
 def _as_json(report: Any) -> str:

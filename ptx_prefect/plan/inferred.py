@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ptx_prefect.plan.derive import prefixed, tree_root
 from ptx_prefect.plan.plan import Section
-from ptx_prefect.plan.references import read_references
 from ptx_prefect.spec import SectioningSpec
 from ptx_prefect.tree.globs import matcher_of
 
@@ -24,6 +22,9 @@ def with_inferred_reads(
     """
     if spec.main_task.order != "references" or not (spec.base or spec.main_task.root):
         return tuple(sections)
+    from ptx_prefect.plan.derive import prefixed, tree_root  # Reads code: not for other tasks.
+    from ptx_prefect.plan.references import read_references
+
     references = read_references(tree_root(spec), state_dir=state_dir)
     files = dict(zip(prefixed(references.files, spec), references.files, strict=True))
     found = []
