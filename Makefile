@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: setup run test test-fast test-docs docs schema coverage faults soak lint lock agents small-model bench clean
+.PHONY: setup run test test-fast test-docs test-browser docs schema coverage faults soak lint lock agents small-model bench clean
 
 setup: $(VENV)/.ready
 
@@ -39,6 +39,10 @@ docs: setup  ## the site, built strictly, in site/; its reference is written fro
 
 schema: setup  ## the JSON schemas in schema/, after the task, settings or report changed
 	for kind in task config report; do $(BIN)/python -m ptx_prefect schema $$kind > schema/$$kind.new && mv schema/$$kind.new schema/$$kind.schema.json; done
+
+test-browser: setup  ## a real Chromium on Prefect's UI; PTX_SCREENSHOTS=DIR keeps the pictures
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,browser]'
+	$(BIN)/python -m pytest tests/e2e/prefect_ui/test_browser.py -m browser -q
 
 faults: setup  ## killed at 40 random instants, damaged and full stores, a server that goes away; prints the counts
 	PTX_FAULT_INSTANTS=40 $(BIN)/python -m pytest tests/e2e/faults -q -s --timeout=3600

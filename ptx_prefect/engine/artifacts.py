@@ -7,21 +7,26 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.artifacts import update_progress_artifact as update_progress
 
+from ptx_prefect.engine.report_page import cell, report_page, table
+from ptx_prefect.plan.draw import plan_svg
 from ptx_prefect.plan.plan import Plan
 from ptx_prefect.report import Report
 from ptx_prefect.run.records import Event
+from ptx_prefect.vote.picture import data_uri
 
 logger = logging.getLogger("prefect.ptx")
 MAX_ROWS = 500
+MAX_DRAWN = 60
+"""A picture of more sections than that cannot be read in a column of a page."""
 MAX_MARKDOWN = 200_000
 """Prefect sets no limit of its own; a page of this many characters still opens quickly."""
 
@@ -36,29 +41,43 @@ def key_of_artifact(kind: str, task_id: str) -> str:
 
 
 def plan_artifact(plan: Plan) -> None:
-    """The plan as a table, one row a section."""
-    wave_of = {name: index for index, wave in enumerate(plan.waves, start=1) for name in wave}
-    critical = set(plan.critical_path)
-    rows = [
-        {
-            "section": section.name,
-            "wave": wave_of[section.name],
-            "worker": section.worker,
-            "after": ", ".join(section.depends_on),
-            "estimate (s)": round(section.estimate_s, 2),
-            "on critical path": "yes" if section.name in critical else "",
-        }
-        for section in plan.sections[:MAX_ROWS]
-    ]
+    """The plan as a picture and a table, one row a section."""
     about = (
         f"{len(plan.sections)} sections in {len(plan.waves)} waves; predicted {plan.predicted_makespan_s:.1f} s"
         f" on {plan.workers} workers (bound {plan.bound_s:.1f} s, sequential {plan.sequential_s:.1f} s)"
     )
-    safely(create_table_artifact, key=key_of_artifact("plan", plan.task_id), table=rows, description=about)
+    page = safely(_plan_page, plan, about) or about
+    safely(create_markdown_artifact, key=key_of_artifact("plan", plan.task_id), markdown=page, description=about)
 
 
-def report_artifact(report: Report, markdown: str) -> None:
-    """The report as markdown."""
+def _plan_page(plan: Plan, about: str) -> str:
+    wave_of = {name: index for index, wave in enumerate(plan.waves, start=1) for name in wave}
+    critical = set(plan.critical_path)
+    rows = [
+        (
+            cell(section.name, limit=80),
+            wave_of[section.name],
+            section.worker,
+            cell(", ".join(section.depends_on), limit=120),
+            f"{section.estimate_s:.1f}",
+            "●" if section.name in critical else "",
+        )
+        for section in plan.sections[:MAX_ROWS]
+    ]
+    parts = [
+        f"# Plan of {cell(plan.task_id)}",
+        about,
+        f"![graph and predicted timeline]({data_uri(plan_svg(plan))})" if len(plan.sections) <= MAX_DRAWN else "",
+        table(("section", "wave", "worker", "after", "estimate (s)", "critical path"), rows),
+        f"… and {len(plan.sections) - MAX_ROWS} more" if len(plan.sections) > MAX_ROWS else "",
+        "\n".join(f"- {cell(note, limit=400)}" for note in plan.notes),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def report_artifact(report: Report, task_runs: Mapping[str, str]) -> None:
+    """The report as a page, with links to the task runs of its sections."""
+    markdown = safely(report_page, report, task_runs) or f"# {report.task_id}: {report.status}"
     text = markdown if len(markdown) <= MAX_MARKDOWN else markdown[:MAX_MARKDOWN] + "\n\n… cut; see report.json"
     safely(
         create_markdown_artifact,

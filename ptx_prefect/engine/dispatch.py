@@ -104,6 +104,7 @@ class Dispatch:
         self._free_slots: list[int] = []
         self._slots = 0
         self.records: dict[str, SectionRecord] = {}
+        self.task_runs: dict[str, str] = {}
         self.most_at_once = 0
 
     def run(self, after: Mapping[str, tuple[str, ...]], *, runner: Runner) -> dict[str, SectionRecord]:
@@ -239,6 +240,7 @@ class Dispatch:
         self._in_flight += 1
         self.most_at_once = max(self.most_at_once, self._in_flight)
         for name in names:
+            self.task_runs[name] = str(future.task_run_id)
             if self._awaited.get(name):
                 self._futures[name] = future
         # Runs in the worker's thread: it only tells this loop.

@@ -20,7 +20,7 @@ from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.storage import check_storage
 from ptx_prefect.engine.workspaces import pin
 from ptx_prefect.errors import RunError
-from ptx_prefect.report import Report, report_markdown
+from ptx_prefect.report import Report
 from ptx_prefect.run.records import Event
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import SectioningSpec
@@ -97,7 +97,7 @@ def _to_report(
         usage=execution.spending.report(),
     )
     report = _write(execution, measured, aggregated, output)
-    publisher.put(partial(report_artifact, report, report_markdown(report)))
+    publisher.put(partial(report_artifact, report, execution.dispatch.task_runs))
     if stopped is not None:
         raise stopped
     return report

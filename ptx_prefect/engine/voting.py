@@ -28,7 +28,7 @@ from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import SECTIONS_SCOPE, deadline_of
 from ptx_prefect.plan.plan import Plan
 from ptx_prefect.plan.votes import Part, plan_votes
-from ptx_prefect.report import Report, report_markdown
+from ptx_prefect.report import Report
 from ptx_prefect.run.outcomes import Done, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.settings import Settings, state_dir
@@ -59,6 +59,7 @@ class _Field:
     dropped: list[str] = field(default_factory=list)
     records: dict[str, SectionRecord] = field(default_factory=dict)
     plans: list[Plan] = field(default_factory=list)
+    task_runs: dict[str, str] = field(default_factory=dict)
     most_at_once: int = 0
     dispatch_s: float = 0.0
     workers: int = 0
@@ -236,6 +237,7 @@ class _Voting:
         found = self.found
         found.records |= records
         found.plans.append(plan)
+        found.task_runs |= execution.dispatch.task_runs
         found.most_at_once = max(found.most_at_once, execution.dispatch.most_at_once)
         found.dispatch_s += execution.dispatch.elapsed_s
         found.workers = max(found.workers, execution.pool.adaptive.most_reached)
@@ -271,7 +273,7 @@ class _Voting:
             artifacts=artifacts,
         )
         write_report(report, self.output)
-        report_artifact(report, report_markdown(report))
+        report_artifact(report, self.found.task_runs)
         run_finished(report)
         return report
 

@@ -1,0 +1,163 @@
+"""A real Prefect server with our deployments on it, and a real process worker; what tests ask of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[3]
+PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
+PTX = [sys.executable, "-m", "ptx_prefect"]
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for(what: str, check: Callable[[], Any], *, seconds: float) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            found = check()
+        except httpx.TransportError:
+            found = None
+        if found:
+            return found
+        time.sleep(0.3)
+    raise TimeoutError(f"no {what} after {seconds} s")
+
+
+class Served:
+    """One server. It may be stopped and started again with the same data on the same port."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.env: dict[str, str] = {
+            **os.environ,
+            "PREFECT_HOME": str(home),
+            "PREFECT_API_URL": f"{self.url}/api",
+            # The UI's files are copied there: a run of the tests never writes into the installed package.
+            "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            "DO_NOT_TRACK": "1",
+            "PTX_STATE_DIR": str(home / "state"),
+            "PYTHONPATH": str(ROOT),
+        }
+        self.client = httpx.Client(base_url=self.env["PREFECT_API_URL"], timeout=30)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
+        with (self.home / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, env=self.env, stdout=log, stderr=log, start_new_session=True, cwd=self.home
+            )
+        wait_for("server", lambda: self.client.get("/health").status_code == 200, seconds=180)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            end_group(self._process)
+            self._process = None
+
+    def start_worker(self, cwd: Path, pool: str = "ptx") -> subprocess.Popen[bytes]:
+        with (cwd / "worker.log").open("ab") as log:
+            return subprocess.Popen(
+                [*PREFECT, "worker", "start", "--pool", pool],
+                env=self.env, stdout=log, stderr=log, start_new_session=True, cwd=cwd,
+            )  # fmt: skip
+
+    def ptx(self, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*PTX, *args], env=self.env, cwd=cwd, capture_output=True, text=True, check=False)
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get(f"/deployments/name/{name}").raise_for_status().json()
+        return found
+
+    def trigger(self, name: str, spec: Any) -> dict[str, Any]:
+        """A new run of a deployment; waits while the database is busy."""
+        place = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
+
+        def created() -> Any:
+            answer = self.client.post(place, json={"parameters": {"spec": spec}})
+            return answer if answer.status_code != 503 else None
+
+        found: dict[str, Any] = wait_for("new run", created, seconds=60).raise_for_status().json()
+        return found
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.get(f"/flow_runs/{run_id}").raise_for_status().json()
+        return found
+
+    def in_state(self, run_id: str, *types: str, seconds: float = 180) -> dict[str, Any]:
+        def reached() -> Any:
+            found = self.run(run_id)
+            return found if found["state"]["type"] in types else None
+
+        try:
+            found: dict[str, Any] = wait_for("/".join(types), reached, seconds=seconds)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; it is {self.run(run_id)['state']}") from None
+        return found
+
+    def run_to_its_end(self, name: str, spec: Any) -> dict[str, Any]:
+        return self.in_state(self.trigger(name, spec)["id"], *ENDED)
+
+    def runs_of(self, deployment_id: str) -> list[dict[str, Any]]:
+        body = {"deployments": {"id": {"any_": [deployment_id]}}, "sort": "START_TIME_ASC"}
+        found: list[dict[str, Any]] = self.client.post("/flow_runs/filter", json=body).raise_for_status().json()
+        return found
+
+    def artifacts_of(self, run_id: str) -> Mapping[str, dict[str, Any]]:
+        rows = self.client.post("/artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [run_id]}}}).json()
+        return {row["key"]: row for row in rows if row["key"]}
+
+
+def end_group(process: subprocess.Popen[bytes], with_signal: int = signal.SIGTERM) -> None:
+    try:
+        os.killpg(process.pid, with_signal)
+        process.wait(60)
+    except ProcessLookupError:
+        pass
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+
+def task(task_id: str, *scripts: str, **keys: Any) -> dict[str, Any]:
+    components = [
+        {"name": f"s{index}", "worker": {"kind": "command", "argv": ["sh", "-c", script]}}
+        for index, script in enumerate(scripts)
+    ]
+    main_task = {"description": "d", "components": components}
+    return {"task_id": task_id, "mode": "sectioning", "main_task": main_task, **keys}
+
+
+def clashing_task(task_id: str, folder: Path, **keys: Any) -> dict[str, Any]:
+    """Two sections that change one line in two ways."""
+    base = folder / "base"
+    base.mkdir(parents=True, exist_ok=True)
+    (base / "app.py").write_text('def greet(name):\n    return "hello " + name\n')
+    return task(
+        task_id,
+        "sed -i s/hello/moin/ app.py",
+        "sed -i s/hello/servus/ app.py",
+        base=str(base),
+        output_dir=str(folder / "out"),
+        review="pause",
+        **keys,
+    )

@@ -1,0 +1,48 @@
+"""A schedule fires and its run completes; a paused deployment does not run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.e2e.prefect_ui.served import ENDED, Served, task, wait_for
+
+EVERY_S = 10
+
+
+def scheduled(served: Served, name: str, *, paused: bool) -> str:
+    """A deployment like `sectioning` with a schedule of its own. Returns its id."""
+    like = served.deployment("sectioning/sectioning")
+    body: dict[str, Any] = {
+        "name": name,
+        "flow_id": like["flow_id"],
+        "entrypoint": like["entrypoint"],
+        "parameter_openapi_schema": like["parameter_openapi_schema"],
+        "enforce_parameter_schema": True,
+        "work_pool_name": "ptx",
+        "job_variables": like["job_variables"],
+        "parameters": {"spec": task(name, "true")},
+        "schedules": [{"active": True, "schedule": {"interval": EVERY_S}}],
+        "paused": paused,
+    }
+    made: dict[str, Any] = served.client.post("/deployments/", json=body).raise_for_status().json()
+    return str(made["id"])
+
+
+def test_a_schedule_fires_and_a_paused_deployment_does_not(deployed: Served) -> None:
+    active, paused = scheduled(deployed, "often", paused=False), scheduled(deployed, "asleep", paused=True)
+    try:
+
+        def first_end() -> Any:
+            ended = [run for run in deployed.runs_of(active) if run["state"]["type"] in ENDED]
+            return ended[0] if ended else None
+
+        run = wait_for("scheduled run", first_end, seconds=150)
+        time.sleep(EVERY_S / 2)
+
+        assert run["state"]["type"] == "COMPLETED", run["state"]["message"]
+        assert run["auto_scheduled"] is True
+        assert deployed.runs_of(paused) == []
+    finally:
+        for deployment in (active, paused):
+            deployed.client.delete(f"/deployments/{deployment}")
