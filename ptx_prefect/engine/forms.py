@@ -39,6 +39,9 @@ def _rewritten(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[
         target = definitions[node["$ref"].rpartition("/")[2]]
         return _rewritten({**target, **{key: value for key, value in node.items() if key != "$ref"}}, definitions)
     found = {key: value for key, value in node.items() if key not in ("$defs", "properties", "items", "anyOf")}
+    if found.get("default") == {}:
+        # The UI would send its own note of what kind of editor it is in place of the empty object.
+        del found["default"]
     if "properties" in node:
         found["properties"] = _properties(node, definitions)
     if "items" in node:

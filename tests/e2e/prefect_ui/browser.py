@@ -78,6 +78,5 @@ def paste_json(page: Page, label: str, text: str) -> None:
     page.get_by_role("menuitem", name="Use JSON input").click()
     editor = page.locator(".cm-content").first
     editor.wait_for()
-    editor.click()
-    page.keyboard.press("Control+A")
-    page.keyboard.insert_text(text)
+    page.wait_for_timeout(500)  # the closing menu takes the focus back
+    editor.fill(text)

@@ -54,6 +54,9 @@ class Served:
             "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            # On a busy machine the database is waited for rather than given up.
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+            "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
             "DO_NOT_TRACK": "1",
             "PTX_STATE_DIR": str(home / "state"),
             "PYTHONPATH": str(ROOT),
