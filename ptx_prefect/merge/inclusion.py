@@ -53,7 +53,8 @@ def _has_the_words(base: Sequence[str], less: Sequence[str], more: Sequence[str]
 def said_twice(merged: str, mine: Edits, yours: Edits) -> str | None:
     """A line that both sides added to one definition, each in its own place, so that it now stands there twice."""
     both = {line for line in mine.added & yours.added if _says_something(line.strip())}
-    both = {line for line in both if not line.lstrip().startswith(("import ", "from "))}
+    # Imports are merged as sets, and a decorator is part of the definition below it: many share one.
+    both = {line for line in both if not line.lstrip().startswith(("import ", "from ", "@"))}
     if not both:
         return None
     counts, first, second = (_by_definition(text, both) for text in (merged, mine.side, yours.side))

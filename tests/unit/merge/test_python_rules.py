@@ -165,3 +165,19 @@ def test_one_import_replaced_in_two_ways_is_a_conflict() -> None:
 
     ours, theirs = (base.replace(b"testlib", name) for name in (b"pkg.testing", b"pkg.checks"))
     assert merged(base, ours, theirs).conflicts
+
+
+def test_functions_under_the_same_decorator_are_not_one_said_twice() -> None:
+    """Both sides import what they need and add a fixture of their own, each in its own place."""
+    base = b"import pytest\n\n\ndef test_close(session):\n    session.close()\n\n\n# data\n\nROWS = 3\n"
+    ours = base.replace(b"import pytest", b"import json\n\nimport pytest").replace(
+        b"# data\n", b"# data\n\n\n@pytest.fixture(autouse=True)\ndef rows():\n    return json.loads('[]')\n\n"
+    )
+    theirs = base.replace(b"import pytest", b"import json\nimport os\n\nimport pytest").replace(
+        b"def test_close", b"@pytest.fixture(autouse=True)\ndef home():\n    return os, json\n\n\ndef test_close"
+    )
+
+    result = merged(base, ours, theirs)
+
+    assert result.is_clean
+    assert result.content.count(b"@pytest.fixture(autouse=True)") == 2
