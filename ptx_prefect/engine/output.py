@@ -16,6 +16,7 @@ from ptx_prefect.engine.claims import Claims
 from ptx_prefect.errors import RunError
 from ptx_prefect.report import Report, report_markdown
 from ptx_prefect.run.records import Event, SectionRecord
+from ptx_prefect.tree.globs import OUTPUT_FOLDER
 
 
 def slug_of(text: str) -> str:
@@ -29,7 +30,7 @@ def open_output(task_id: str, wanted: str | None, claims: Claims) -> Path:
     Raises:
         RunError: it cannot be made or written.
     """
-    first = Path(wanted) if wanted else Path("ptx-output") / slug_of(task_id)
+    first = Path(wanted) if wanted else Path(OUTPUT_FOLDER) / slug_of(task_id)
     path, number = first, 1
     while not claims.take(hashlib.sha256(str(path.resolve()).encode()).hexdigest()):
         number += 1

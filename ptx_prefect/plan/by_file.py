@@ -11,7 +11,7 @@ from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.draft import SectionDraft
 from ptx_prefect.plan.graph import components_of, cut_cycles, cycles_of
 from ptx_prefect.plan.references import References
-from ptx_prefect.tree.globs import matcher_of
+from ptx_prefect.tree.globs import OUTPUT_FOLDER, matcher_of
 
 FILE_CAP = 10
 """The specification's cap on file-level sections that run at once."""
@@ -20,6 +20,7 @@ TASK_OVERHEAD_S = 0.03
 WORTH_A_TASK = 10.0
 """A section is worth a task when it takes this many times the overhead."""
 
+_SKIPPED = ("__pycache__", "node_modules", OUTPUT_FOLDER)
 _MOST_NOTES = 10
 """Circles told in full."""
 
@@ -68,7 +69,7 @@ def sections_by_file(
 def _matching(root: Path, patterns: Sequence[str], exclude: Sequence[str]) -> Iterator[str]:
     is_wanted, is_excluded = matcher_of(patterns), matcher_of(exclude)
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if name[0] != "." and name not in ("__pycache__", "node_modules"))
+        folders[:] = sorted(name for name in folders if name[0] != "." and name not in _SKIPPED)
         inside = Path(folder).relative_to(root).as_posix()
         for name in names:
             path = name if inside == "." else f"{inside}/{name}"

@@ -25,7 +25,7 @@ def sections_by_suite(
     suite = spec.main_task.suite or Suite()
     collected = collect_tests(suite.args, workdir=Path(spec.workdir), python=suite.python, state_dir=state_dir)
     learned = Durations(state_dir).estimates(suite_scope(suite))
-    only = _impacted(suite, collected, state_dir, notes) if suite.impacted_by else None
+    only = _impacted(spec, suite, collected, state_dir, notes) if suite.impacted_by else None
     shares = cut_suite(collected, learned=learned, workers=workers, only=only)
     known = "durations of earlier runs" if learned else "counts: no earlier run is known"
     remembered = ", collection remembered" if collected.is_remembered else ""
@@ -64,9 +64,13 @@ def _config(suite: Suite, collected: Collected) -> dict[str, Any]:
     }
 
 
-def _impacted(suite: Suite, collected: Collected, state_dir: Path, notes: list[str]) -> frozenset[str]:
+def _impacted(
+    spec: SectioningSpec, suite: Suite, collected: Collected, state_dir: Path, notes: list[str]
+) -> frozenset[str]:
     nodeids = [nodeid for nodeid, _, _ in collected.tests]
-    found = impacted_since(Path(collected.rootdir), suite.impacted_by or "HEAD", nodeids, state_dir=state_dir)
+    root, revision = Path(collected.rootdir), suite.impacted_by or "HEAD"
+    outputs = [str(Path(spec.output_dir).resolve())] if spec.output_dir else []
+    found = impacted_since(root, revision, nodeids, state_dir=state_dir, outputs=outputs)
     why = f"; {found.everything_because}" if found.everything_because else ""
     notes.append(f"the changes since {suite.impacted_by} can reach {len(found.tests)} of {len(nodeids)} tests{why}")
     return frozenset(found.tests)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ptx_prefect.plan.changes import FileChange, changed_in, changes_since
 from ptx_prefect.plan.reach import Reach
 from ptx_prefect.plan.references import References, read_references
-from ptx_prefect.tree.globs import matcher_of
+from ptx_prefect.tree.globs import OUTPUT_FOLDER, matcher_of
 
 HARMLESS = ("**/*.md", "**/*.rst", "LICENSE*", "NOTICE*", "AUTHORS*", ".git*", "**/.gitignore", ".editorconfig")
 """Files that no test is taken to read, unless they hold tests themselves."""
@@ -30,16 +30,26 @@ class Impact:
     everything_because: str = ""
 
 
-def impacted_since(root: Path, revision: str, tests: Sequence[str], *, state_dir: Path | None = None) -> Impact:
+def impacted_since(
+    root: Path, revision: str, tests: Sequence[str], *, state_dir: Path | None = None, outputs: Sequence[str] = ()
+) -> Impact:
     """The tests that the difference between a git revision and the files on disk can reach.
 
     Args:
         root: where pytest's node ids start, inside a git repository.
+        outputs: directories that runs write into, beside the default one: what changes there is no input.
     """
-    changes = changes_since(root, revision)
+    ours = {(root / output).resolve() for output in outputs}
+    changes = [change for change in changes_since(root, revision) if not _is_output(root, change.path, ours)]
     if not changes:
         return Impact((), ())
     return impacted_tests(read_references(root, state_dir=state_dir), changes, tests)
+
+
+def _is_output(root: Path, path: str, outputs: set[Path]) -> bool:
+    if OUTPUT_FOLDER in path.split("/"):
+        return True
+    return bool(outputs) and not outputs.isdisjoint((root / path).resolve().parents)
 
 
 def impacted_tests(

@@ -49,7 +49,8 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
         workers = pool_size(spec, settings, level="test", widest=LEVEL_CAPS["test"])
         base = Component(name="suite", description=spec.main_task.description)
         blank = _section(base, ("pytest", {}), spec, settings, {})
-        sections = sections_by_suite(spec, blank, workers=workers, state_dir=state_dir, notes=notes)
+        shares = sections_by_suite(spec, blank, workers=workers, state_dir=state_dir, notes=notes)
+        sections = tuple(replace(one, timeout_s=_adapted(one.timeout_s, _known(one), settings)) for one in shares)
     elif spec.main_task.level is not None:
         sections, edges = _from_tree(spec, settings, state_dir, notes)
         more, more_edges = _from_components(spec, settings, state_dir)
@@ -234,6 +235,11 @@ def heartbeat_of(kind: str, settings: Settings, *, own_s: float | None = None) -
     if own_s is not None:
         return own_s or None
     return settings.timeouts.worker_heartbeat if kind in ("command", "callable", "pytest") else None
+
+
+def _known(section: Section) -> Learned | None:
+    """A suite's share as history: it was not seen as such, but its tests were."""
+    return Learned(section.estimate_s, section.estimate_s) if section.estimate_from == "history" else None
 
 
 def _adapted(configured_s: float, known: Learned | None, settings: Settings) -> float:

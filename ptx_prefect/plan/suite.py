@@ -54,6 +54,8 @@ def cut_suite(
     """
     seconds = _seconds(collected, learned)
     units = _units(collected, seconds, workers) if only is None else _chosen_units(collected, seconds, only)
+    if not units:  # a change that no test can reach
+        return ()
     count = max(1, min(cap, len(units), _best_count(units, workers, cap)))
     bins = _longest_first(units, count)
     shares = [_share(units_of_bin) for units_of_bin in bins if units_of_bin]

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+OUTPUT_FOLDER = "ptx-output"
+"""Where reports and artifacts go by default, below the directory where a run starts; nothing reads it as input."""
+
 
 def matcher_of(patterns: Iterable[str]) -> Callable[[str], bool]:
     """A test whether a path (relative, with ``/``) matches any of ``patterns``."""

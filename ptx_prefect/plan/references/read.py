@@ -18,12 +18,12 @@ from ptx_prefect.plan.references.resolve import Resolver
 from ptx_prefect.plan.references.store import cache_file_of, load_records, save_records
 from ptx_prefect.plan.references.tree import References
 from ptx_prefect.plan.references.work import digest_of, resolve_share, scan_share, stamp_of
-from ptx_prefect.tree.globs import parents_of
+from ptx_prefect.tree.globs import OUTPUT_FOLDER, parents_of
 
 _CLOCK_DOUBT_NS = 2_000_000_000
 """A file changed less than this before it was read may have changed again within the same tick of the clock."""
 _WORTH_A_PROCESS_BYTES = 400_000
-_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", OUTPUT_FOLDER})
 
 Source = tuple[str, str, bool, Stamp]
 """Path, module name, whether it is a package, stamp."""

@@ -10,13 +10,16 @@ from xml.etree import ElementTree
 import pytest
 
 from ptx_prefect.errors import PlanError, SpecError
+from ptx_prefect.plan.by_suite import suite_scope
+from ptx_prefect.plan.collect import collect_tests
 from ptx_prefect.plan.draw import plan_dot, plan_mermaid, plan_svg
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import SECTIONS_SCOPE, make_plan
 from ptx_prefect.plan.plan import Plan
 from ptx_prefect.plan.show import plan_text, plan_to_json
+from ptx_prefect.plan.suite import SECTION_START_S, key_of_test
 from ptx_prefect.settings import Settings
-from ptx_prefect.spec import SectioningSpec, parse_spec
+from ptx_prefect.spec import SectioningSpec, Suite, parse_spec
 
 WORK = {"kind": "command", "argv": ["true"]}
 
@@ -143,13 +146,35 @@ def test_only_impacted_tests_are_planned(tmp_path: Path) -> None:
         (tree / name).write_text(text)
     for args in (["init", "-q"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=e@e", "commit", "-qm", "m"]):
         subprocess.run(["git", *args], cwd=tree, check=True)
-    (tree / "pkg" / "b.py").write_text("def g():\n    return 3\n")
-    task = {"level": "test", "suite": {"impacted_by": "HEAD"}}
+    for output in ("ptx-output/t", "out"):  # what a run before has left there
+        (tree / output / "pkg").mkdir(parents=True)
+        (tree / output / "report.json").touch()
+        (tree / output / "pkg/a.py").write_text("def f():\n    return 0\n")
+    task = {"level": "test", "suite": {"args": ["test_a.py", "test_b.py"], "impacted_by": "HEAD"}}
 
-    plan = plan_of(tmp_path, workdir=str(tree), main_task=task)
+    none = plan_of(tmp_path, workdir=str(tree), main_task=task, output_dir=str(tree / "out"))
+    (tree / "pkg" / "b.py").write_text("def g():\n    return 3\n")
+    plan = plan_of(tmp_path, workdir=str(tree), main_task=task, output_dir=str(tree / "out"))
+
+    assert none.sections == () and "0 sections" in plan_text(none)
 
     assert [section.config["tests"] for section in plan.sections] == [[f"{tree}/test_b.py::test_g"]]
     assert any("can reach 1 of 3 tests" in note for note in plan.notes)
+
+
+def test_a_share_of_a_suite_that_takes_long_gets_a_longer_deadline(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_f(): pass\n")
+    suite = Suite(args=(str(tmp_path / "test_a.py"),))
+    task = {"workdir": str(tmp_path), "main_task": {"level": "test", "suite": {"args": list(suite.args)}}}
+
+    first = plan_of(tmp_path, **task)
+    found = collect_tests(suite.args, workdir=tmp_path, python=None, state_dir=tmp_path)
+    (name,) = (key_of_test(nodeid) for nodeid, _, _ in found.tests)
+    Durations(tmp_path).record(suite_scope(suite), {name: 150.0})
+    second = plan_of(tmp_path, **task)
+
+    assert (first.sections[0].timeout_s, first.sections[0].estimate_from) == (300, "counts")
+    assert second.sections[0].timeout_s == 3 * (150 + SECTION_START_S)
 
 
 def test_odd_names_break_neither_table_nor_picture(tmp_path: Path) -> None:
