@@ -220,6 +220,27 @@ def _refuse_moved_modules(old: set[Binding], mine: set[Binding], yours: set[Bind
             home = _home(binding)
             if home in left and home.split(".")[0] not in sys.stdlib_module_names:
                 raise ImportClashError(f"one side left {home!r}, from where the other has the new {_say(binding)}")
+        for package in _moved_packages(old, side):
+            for binding in sorted(other - old - side, key=str):
+                if f"{binding[0]}.".startswith(f"{package}."):
+                    raise ImportClashError(f"one side moved {package!r}, from where the other has {_say(binding)}")
+
+
+def _moved_packages(old: set[Binding], side: set[Binding]) -> set[str]:
+    """Packages that the side gave another name: ``a.util`` when ``from a.util.x`` became ``from b.util.x``."""
+    homes = {bound: module for module, _, bound in old - side if module is not None}
+    moved = set()
+    for module, _, bound in side - old:
+        before = homes.get(bound)
+        if module is None or before is None or before == module:
+            continue
+        was, now = before.split("."), module.split(".")
+        shared = 0
+        while shared < min(len(was), len(now)) and was[-1 - shared] == now[-1 - shared] != "":
+            shared += 1
+        if shared:
+            moved.add(".".join(was[: len(was) - shared + 1]))
+    return moved
 
 
 def _home(binding: Binding) -> str:
@@ -316,15 +337,25 @@ def _row_for(rows: list[tuple[str, Statement]], new: Statement, previous: str) -
     """Where a new statement goes: after the one it followed on its own side, or where the order wants it."""
     keys = [row.key if row.names else "" for _, row in rows]
     future = max((index + 1 for index, key in enumerate(keys) if key == "from __future__"), default=0)
+    if new.module == "__future__":
+        return future
     if previous in keys:
         at = max(len(keys) - keys[::-1].index(previous), future)
     else:
-        at = future
+        kin = [index + 1 for index, (_, row) in enumerate(rows) if row.names and _family(row) == _family(new)]
+        at = max([future, *kin]) if kin else len(rows)
         if is_sorted(rows):
             at = max([future, *(index + 1 for index, (_, row) in enumerate(rows) if _order(row) < _order(new))])
     while at < len(rows) and not rows[at][0] and is_sorted(rows) and _order(rows[at][1]) < _order(new):
         at += 1
     return at
+
+
+def _family(statement: Statement) -> str:
+    """What people group imports by: the standard library, the package itself, or the package imported from."""
+    module = statement.module if statement.module is not None else statement.names[0][0]
+    top = module.split(".")[0]
+    return "standard" if top in sys.stdlib_module_names else top
 
 
 def is_sorted(rows: Iterable[tuple[str, Statement]]) -> bool:

@@ -19,6 +19,7 @@ from ptx_prefect.merge.names import enclosing_definition, is_valid, unbound_in
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
 from ptx_prefect.merge.threeway import Stretch, Versions, compare, cut
+from ptx_prefect.merge.trust import is_trusted
 
 
 def merge_python(
@@ -39,7 +40,7 @@ def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, mar
         return _guarded(merged, base, ours, theirs, path, names, marker_size)
     first, second = sorted((ours, theirs))  # so that swapping the sides changes nothing
     structured = _structured(base, first, second, path)
-    if structured is not None:
+    if structured is not None and is_trusted(structured.resolutions, base, ours, theirs):
         guarded = _guarded(structured, base, ours, theirs, path, names, marker_size)
         if not guarded.conflicts:
             return guarded
