@@ -343,7 +343,8 @@ def _row_for(rows: list[tuple[str, Statement]], new: Statement, previous: str) -
         at = max(len(keys) - keys[::-1].index(previous), future)
     else:
         kin = [index + 1 for index, (_, row) in enumerate(rows) if row.names and _family(row) == _family(new)]
-        at = max([future, *kin]) if kin else len(rows)
+        was_first = not previous and kin and kin[0] == future + 1
+        at = future if was_first else max([future, *kin]) if kin else len(rows)
         if is_sorted(rows):
             at = max([future, *(index + 1 for index, (_, row) in enumerate(rows) if _order(row) < _order(new))])
     while at < len(rows) and not rows[at][0] and is_sorted(rows) and _order(rows[at][1]) < _order(new):
