@@ -8,7 +8,7 @@ of the checkout where a command needs it (`<!-- run: checkout -->` anywhere in t
     <!-- run: slow -->           only with --slow
     <!-- run: exit 1 -->         the block is meant to fail with this code
 
-    python docs/tools/run_blocks.py [--slow] [--list] [PAGE ...]
+    python docs/tools/run_blocks.py [--slow] [--list] [--api URL] [PAGE ...]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,12 +178,28 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+@contextmanager
+def prefect_server(env: dict[str, str], api: str | None) -> Iterator[str]:
+    """One server for all pages: each would start its own, which takes most of the time."""
+    if api is not None:
+        yield api
+        return
+    up = subprocess.run(["ptx", "up"], env=env, capture_output=True, text=True, check=True)
+    address = re.search(r"http[^\s;]+", up.stdout)
+    assert address, up.stdout
+    try:
+        yield f"{address[0]}/api"
+    finally:
+        subprocess.run(["ptx", "down"], env=env, check=False, capture_output=True)
+
+
 def main() -> int:
     """Run the pages that are named, else all of them; exit code 1 where a block fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", nargs="*", type=Path)
     parser.add_argument("--slow", action="store_true", help="also what is marked slow")
     parser.add_argument("--list", action="store_true", help="only list the blocks")
+    parser.add_argument("--api", help="a Prefect API that is up already; else a server is started for all pages")
     options = parser.parse_args()
     pages = [page.resolve() for page in options.pages] or sorted(
         {page for pattern in PAGES for page in ROOT.glob(pattern) if "decisions" not in page.parts}
@@ -194,19 +211,11 @@ def main() -> int:
     counts = {"ok": 0, "skipped": 0, "FAILED": 0}
     with tempfile.TemporaryDirectory(prefix="ptx-docs-") as folder:
         env = environment(Path(folder))
-        # One server for all pages: each would start its own, which takes most of the time.
-        up = subprocess.run(["ptx", "up"], env=env, capture_output=True, text=True, check=True)
-        address = re.search(r"http\S+", up.stdout)
-        assert address, up.stdout
-        try:
+        with prefect_server(env, options.api) as api:
             for page in pages:
-                for verdict, line in run_page(
-                    page, env | {"PREFECT_API_URL": f"{address[0].rstrip(';')}/api"}, with_slow=options.slow
-                ):
+                for verdict, line in run_page(page, env | {"PREFECT_API_URL": api}, with_slow=options.slow):
                     counts[verdict] += 1
                     print(f"{verdict:<8}{line}", flush=True)
-        finally:
-            subprocess.run(["ptx", "down"], env=env, check=False, capture_output=True)
     print(f"blocks of README and docs: {counts['ok']} passed, {counts['FAILED']} failed, {counts['skipped']} skipped")
     return 1 if counts["FAILED"] else 0
 

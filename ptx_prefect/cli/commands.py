@@ -189,7 +189,7 @@ def rollback(run_id: str, force: bool) -> int:
 
 @ptx.command(short_help="Start a Prefect server that stays, with its UI.")
 def up() -> int:
-    """Start a Prefect server that stays, with its UI; `ptx run` uses it and starts in a third of the time."""
+    """Start a Prefect server that stays, with its UI; `ptx run` uses it and starts much sooner."""
     from ptx_prefect.cli import server
     from ptx_prefect.settings import state_dir
 
