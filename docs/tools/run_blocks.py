@@ -155,14 +155,12 @@ def environment(folder: Path) -> dict[str, str]:
     kept.pop("PYTHONPATH", None)
     bin_folder = folder / "bin"
     bin_folder.mkdir()
-    for name in ("python", "python3"):
-        (bin_folder / name).symlink_to(BIN / "python")
-    # Through the checkout, wherever the environment's own `ptx` leads.
-    ptx = bin_folder / "ptx"
-    ptx.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{ROOT}${{PYTHONPATH:+:$PYTHONPATH}}" exec "{BIN}/python" -m ptx_prefect "$@"\n'
-    )
-    ptx.chmod(0o755)
+    # Scripts, not links: an interpreter finds its environment beside the path it was called by. `ptx` is run from this
+    # checkout, wherever the environment's own leads.
+    for name, arguments in (("python", ""), ("python3", ""), ("ptx", "-m ptx_prefect")):
+        script = bin_folder / name
+        script.write_text(f'#!/bin/sh\nexec "{BIN}/python" {arguments} "$@"\n')
+        script.chmod(0o755)
     return kept | {
         "PATH": f"{bin_folder}:{BIN}:{kept.get('PATH', os.defpath)}",
         "PREFECT_HOME": str(folder / "prefect"),

@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -122,14 +121,8 @@ def _state() -> Iterator[Finding]:
         )
     try:
         place = state_dir()
-        with tempfile.TemporaryFile(dir=place):
-            pass
     except PtxError as error:
         yield Finding("state directory", "broken", str(error).splitlines()[-1].strip(), _STATE_ADVICE)
-        return
-    except OSError as error:
-        found = f"{str(state_dir())!r} cannot be written ({error.strerror})"
-        yield Finding("state directory", "broken", found, _STATE_ADVICE)
         return
     free_mb = shutil.disk_usage(place).free / 1e6
     if free_mb < _LOW_DISK_MB:

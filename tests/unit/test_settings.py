@@ -70,3 +70,11 @@ def test_a_state_directory_that_cannot_be_made_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(SpecError, match="PTX_STATE_DIR"):
         state_dir({"PTX_STATE_DIR": str(tmp_path / "file" / "state")})
+
+
+def test_a_state_directory_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A mount that is read-only: permissions do not keep root out.
+    monkeypatch.setattr("ptx_prefect.settings.os.access", lambda _path, _mode: False)
+
+    with pytest.raises(SpecError, match="cannot be written; set PTX_STATE_DIR"):
+        state_dir({"PTX_STATE_DIR": str(tmp_path)})
