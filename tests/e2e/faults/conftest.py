@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.faults.campaign import Campaign
 
-START_S = 180
+START_S = 600
 
 
 class Server:
