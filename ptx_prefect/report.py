@@ -151,12 +151,18 @@ def report_markdown(report: Report) -> str:
             row.name,
             row.status + (" (reused)" if row.reused else ""),
             row.seconds,
+            row.cpu_seconds,
+            row.peak_memory_mb,
             row.attempts,
             row.reason or row.output,
         )
         for row in (*results.unfinished_sections, *results.completed_sections)
     ]
-    lines += ["", markdown_table(("section", "status", "seconds", "attempts", "output or reason"), rows)]
+    header = ("section", "status", "seconds", "CPU seconds", "peak MB", "attempts", "output or reason")
+    lines += ["", markdown_table(header, rows)]
+    if len(metrics.pool) > 1:
+        changes = [(f"{change['at_s']:.1f} s", change["workers"], change["reason"]) for change in metrics.pool]
+        lines += ["", "## Workers", "", markdown_table(("from", "at once", "why"), changes)]
     if results.tests:
         lines += ["", "## Tests", "", markdown_table(("", "value"), list(results.tests.items()))]
     if results.manual_review_required:

@@ -90,6 +90,7 @@ class Dispatch:
         self._told: set[tuple[str, str]] = set()
         self._evicted: dict[str, float] = {}
         self._evicted_s = -EVICT_EVERY_S
+        self._made_room = 0
         self._prepare = prepare
         self._pool = pool
         self._observers = observers
@@ -135,6 +136,15 @@ class Dispatch:
     def elapsed_s(self) -> float:
         """Seconds since the dispatch began."""
         return time.monotonic() - self._began_s
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the report."""
+        waited = sum(detail.startswith("waits for memory") for _, detail in self._told)
+        rows = [f"{waited} section(s) waited for memory"] if waited else []
+        if self._made_room:
+            rows.append(f"{self._made_room} time(s) a section was stopped and begun again to make room in memory")
+        return tuple(rows)
 
     def tell(self, event: Event) -> None:
         """Pass an event to every observer."""
@@ -315,6 +325,7 @@ class Dispatch:
         each_mb = self._evicted.pop(name, None)
         if each_mb is not None and isinstance(outcome, Cancelled):
             self._memory.overran(name, each_mb)
+            self._made_room += 1
             self._scheduler.put_back(name)
             self.tell(Event("section_retry", now_s, name, f"{headline_of(outcome)}; again when there is room"))
             return

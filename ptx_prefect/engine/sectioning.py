@@ -93,7 +93,7 @@ def _to_report(
         pool=tuple(asdict(change) for change in execution.pool.adaptive.changes),
         most_at_once=execution.dispatch.most_at_once,
         was_stopped=type(stopped).__name__ if stopped else "",
-        notes=(*((because,) if because else ()), *execution.pool.adaptive.notes),
+        notes=(*((because,) if because else ()), *execution.pool.adaptive.notes, *execution.dispatch.notes),
         usage=execution.spending.report(),
     )
     report = _write(execution, measured, aggregated, output)

@@ -72,6 +72,8 @@ def test_sections_wait_for_memory_and_the_last_one_makes_room(monkeypatch: pytes
     assert report["status"] == "success"
     assert {row["attempts"] for row in report["results"]["completed_sections"]} == {1}
     assert any("make room" in event.detail for event in events if event.kind == "section_retry")
+    assert any("make room" in note for note in report["notes"])
+    assert "## Workers" in Path(report["artifacts"]["report_markdown"]).read_text()
     # The second run knows what they take.
     assert any("waits for memory" in event.detail for event in again)
     assert not [event for event in again if event.kind == "section_retry"]
