@@ -13,7 +13,9 @@ from prefect.task_runners import ConcurrentTaskRunner
 from pydantic import Field, TypeAdapter, WithJsonSchema
 
 from ptx_prefect.engine.forms import JSON_BOX, form_of
+from ptx_prefect.engine.references import with_variables
 from ptx_prefect.engine.sectioning import run_sectioning
+from ptx_prefect.engine.server_check import check_server
 from ptx_prefect.errors import RunError, SpecError
 from ptx_prefect.preflight import check_task
 from ptx_prefect.report import Report
@@ -52,6 +54,7 @@ class CalledFlow(Flow[..., dict[str, Any]]):
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             """Run the flow here."""
+            check_server()
             context = get_settings_context()
             # Copied, not built anew (`temporary_settings`): that reads every source again and takes 0.15 s.
             quiet = context.settings.flows.model_copy(update={"heartbeat_frequency": None})
@@ -116,7 +119,7 @@ def sectioning(spec: SectioningForm, fresh: Fresh = False) -> dict[str, Any]:
         SpecError: mistakes in the task, all of them at once.
         RunError: a section did not succeed; the report is written before and stands in ``.report``.
     """
-    task = parse_spec(spec)
+    task = parse_spec(with_variables(spec))
     if not isinstance(task, SectioningSpec):
         raise SpecError({"mode": f"is {task.mode!r}; use the flow `voting`, or `execute` for both"})
     return _closed(_run_sectioning(task, load_settings(), fresh=fresh))
@@ -132,7 +135,7 @@ def execute(spec: TaskBox, fresh: Fresh = False) -> dict[str, Any]:
 
     Returns and raises as :func:`sectioning` and :func:`voting`.
     """
-    task = parse_spec(spec)
+    task = parse_spec(with_variables(spec))
     if isinstance(task, VotingSpec):
         return _closed(_run_voting(task, load_settings(), fresh=fresh))
     return _closed(_run_sectioning(task, load_settings(), fresh=fresh))
@@ -153,7 +156,7 @@ def voting(spec: VotingForm, fresh: Fresh = False) -> dict[str, Any]:
         SpecError: mistakes in the task, all of them at once.
         VoteError: no candidate is left to choose from.
     """
-    task = parse_spec(spec)
+    task = parse_spec(with_variables(spec))
     if not isinstance(task, VotingSpec):
         raise SpecError({"mode": f"is {task.mode!r}; use the flow `sectioning`, or `execute` for both"})
     return _closed(_run_voting(task, load_settings(), fresh=fresh))

@@ -78,6 +78,9 @@ class ModelAlias(StrictModel):
     key_env: Annotated[
         str | None, Field(description="Variable that holds the key; empty: the server wants none.", pattern=r"^\w*$")
     ] = None
+    credentials: Annotated[
+        str | None, Field(description="A Prefect block `ptx-model-credentials` that holds the key, instead of key_env.")
+    ] = None
 
 
 class Price(StrictModel):
@@ -85,6 +88,15 @@ class Price(StrictModel):
 
     input: Annotated[float, Field(ge=0, description="A million input tokens (US dollars).")]
     output: Annotated[float, Field(ge=0, description="A million output tokens (US dollars).")]
+
+
+class SharedLimit(StrictModel):
+    """A limit on the Prefect server that several runs share."""
+
+    name: Annotated[str, Field(min_length=1, description="A global concurrency limit (`prefect gcl ls`).")]
+    workers: Annotated[tuple[str, ...], Field(description="Kinds of workers that it holds for; empty: all.")] = ()
+    slots: Annotated[int, Field(ge=1, description="Slots that a section takes.")] = 1
+    rate: Annotated[bool, Field(description="A rate limit: slots are spent, and grow back by themselves.")] = False
 
 
 class Settings(StrictModel):
@@ -122,6 +134,15 @@ class Settings(StrictModel):
         str | None,
         Field(description="Where machines share finished results: a Prefect block by type/name, or an fsspec URL."),
     ] = None
+    limits: Annotated[
+        tuple[SharedLimit, ...], Field(description="Global concurrency limits of the Prefect server to honour.")
+    ] = ()
+    work_queue: Annotated[
+        str | None, Field(description="POOL/QUEUE whose concurrency limit bounds the sections of a run as well.")
+    ] = None
+    strict_limits: Annotated[
+        bool, Field(description="Refuse to run where a named limit or queue does not exist; else it is a note.")
+    ] = True
 
 
 def load_settings(path: Path | str | None = None, *, env: Mapping[str, str] | None = None) -> Settings:

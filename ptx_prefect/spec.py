@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphlib
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -255,16 +255,24 @@ TaskSpec = SectioningSpec | VotingSpec
 _MODELS: Mapping[str, type[SectioningSpec] | type[VotingSpec]] = {"sectioning": SectioningSpec, "voting": VotingSpec}
 
 
-def read_spec(path: Path | str) -> TaskSpec:
+def read_spec(path: Path | str, *, fill: Callable[[Any], Any] = lambda data: data) -> TaskSpec:
     """The task in a JSON file.
+
+    Args:
+        fill: puts values in the place of references, before anything is checked.
 
     Raises:
         SpecError: unreadable, not JSON, or wrong; every mistake at once.
     """
-    return parse_spec(read_task_text(Path(path)), source=str(path))
+    return parse_spec(read_task_text(Path(path)), source=str(path), fill=fill)
 
 
-def parse_spec(task: str | Mapping[str, Any] | TaskSpec, *, source: str = "the task") -> TaskSpec:
+def parse_spec(
+    task: str | Mapping[str, Any] | TaskSpec,
+    *,
+    source: str = "the task",
+    fill: Callable[[Any], Any] = lambda data: data,
+) -> TaskSpec:
     """The task from JSON text or a mapping.
 
     Raises:
@@ -272,7 +280,7 @@ def parse_spec(task: str | Mapping[str, Any] | TaskSpec, *, source: str = "the t
     """
     if isinstance(task, SectioningSpec | VotingSpec):
         task = task.model_dump(by_alias=True)
-    data = json_data(task, source) if isinstance(task, str) else task
+    data = fill(json_data(task, source) if isinstance(task, str) else task)
     if not isinstance(data, Mapping):
         raise SpecError({"the whole": f"must be a JSON object, found {type(data).__name__}"}, source)
     data = {key: value for key, value in data.items() if key != "$schema"}

@@ -13,6 +13,7 @@ import click
 
 from ptx_prefect import __version__
 from ptx_prefect.cli.group import InSections
+from ptx_prefect.cli.variables import with_variables
 from ptx_prefect.errors import PlanError, PtxError, SpecError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def run(spec: Path, fresh: bool, impacted_by: str | None, as_json: bool, as_json
     from ptx_prefect.cli.launch import launch
     from ptx_prefect.spec import read_spec
 
-    task = _checked(_only_impacted(read_spec(spec), impacted_by), spec)
+    task = _checked(_only_impacted(read_spec(spec, fill=with_variables), impacted_by), spec)
     if as_json and as_jsonl:
         raise SpecError({"--jsonl": "stands beside --json; keep one"}, "the command")
     return launch(task, fresh=fresh, as_json=as_json, command=f"ptx run {spec}", as_jsonl=as_jsonl)
@@ -89,7 +90,7 @@ def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> 
     """Show how the task in SPEC would be run, without running it."""
     from ptx_prefect.spec import SectioningSpec, read_spec
 
-    task = _only_impacted(read_spec(spec), impacted_by)
+    task = _only_impacted(read_spec(spec, fill=with_variables), impacted_by)
     if check:
         _checked(task, spec)
         click.echo(f"{spec}: a {task.mode} task without mistakes")
@@ -155,7 +156,7 @@ def vote(
     as_json: bool,
 ) -> int:
     """Hold a vote: over the task in one JSON file, or between candidate programs (with --entry-point)."""
-    from ptx_prefect.spec import VotingSpec, parse_spec, read_spec
+    from ptx_prefect.spec import VotingSpec, read_spec
 
     if entry_point is not None:
         from ptx_prefect.cli.ballot import decide_files
@@ -167,7 +168,7 @@ def vote(
         raise SpecError({"FILES": "give one task, or candidate programs with --entry-point"}, "ptx vote")
     from ptx_prefect.cli.launch import launch
 
-    task = parse_spec(read_spec(files[0]))
+    task = read_spec(files[0], fill=with_variables)
     if not isinstance(task, VotingSpec):
         raise SpecError({"mode": f"is {task.mode!r}; `ptx run` runs it"}, str(files[0]))
     _checked(task, files[0])

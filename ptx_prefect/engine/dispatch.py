@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from ptx_prefect.engine.limits import SharedLimits
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.runners import Runner
 from ptx_prefect.engine.spending import Spending
@@ -17,7 +18,7 @@ from ptx_prefect.engine.store import Stored
 from ptx_prefect.errors import PtxError
 from ptx_prefect.run.batches import TINY_S, Batches
 from ptx_prefect.run.memory import MemoryBook
-from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, headline_of
+from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, Usage, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import Scheduler, Start
 
@@ -81,7 +82,9 @@ class Dispatch:
         batches: Batches | None = None,
         memory: MemoryBook | None = None,
         settle: Settle = lambda _, outcome: outcome,
+        limits: SharedLimits | None = None,
     ) -> None:
+        self._limits = limits or SharedLimits()
         self._scheduler = scheduler
         self._batches = batches or Batches({}, {})
         self._spending = spending
@@ -130,6 +133,7 @@ class Dispatch:
             raise
         finally:
             self._record_never_started()
+            self._limits.close()
         return self.records
 
     @property
@@ -222,9 +226,14 @@ class Dispatch:
             self._note_once(start.name, f"waits: {request.provider}")
             self._not_now(start.name, request)
             return None
+        wait_s = self._limits.take(start.name, request.worker)
+        if wait_s is not None:
+            self._not_now(start.name, RateLimited("a shared limit", wait_s, Usage(), was_asked=False))
+            return None
         if self._spending is not None:
             granted = self._spending.reserve(request, now_s=self.elapsed_s)
             if isinstance(granted, Skipped | RateLimited):
+                self._limits.give_back(start.name)
                 self._not_now(start.name, granted)
                 return None
             request = granted
@@ -246,6 +255,7 @@ class Dispatch:
         except PtxError as error:
             for name in names:
                 self._finish(name, Failed(str(error), kind=type(error).__name__, permanent=True))
+            self._free_slots.append(slot)
             return
         self._in_flight += 1
         self.most_at_once = max(self.most_at_once, self._in_flight)
@@ -278,6 +288,7 @@ class Dispatch:
         self._ended.put((requests, future))
 
     def _take_ended(self) -> None:
+        self._limits.keep()
         if not self._running and self._scheduler.next_wake_s() is None:
             return
         wake = self._scheduler.next_wake_s()
@@ -305,6 +316,7 @@ class Dispatch:
             running = self._running[name]
             if outcome is None:
                 del self._running[name]
+                self._limits.give_back(name)
                 self._scheduler.put_back(name)
                 continue
             took_s = outcome.usage.wall_s if not isinstance(outcome, Skipped) else 0.0
@@ -318,6 +330,7 @@ class Dispatch:
 
     def _finish(self, name: str, outcome: Outcome, *, ended_s: float | None = None) -> None:
         running = self._running.pop(name)
+        self._limits.give_back(name)
         if self._spending is not None and running.key is not None:
             outcome = self._spending.settle(name, outcome)
         now_s = self.elapsed_s

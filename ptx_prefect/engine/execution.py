@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ptx_prefect.engine.claims import Claims
 from ptx_prefect.engine.dispatch import Dispatch
 from ptx_prefect.engine.keys import inputs_digest, key_of, parts_of
+from ptx_prefect.engine.limits import SharedLimits
 from ptx_prefect.engine.load import MeasuredPool, memory_limit_mb
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.results import fetch_shared
@@ -113,15 +114,16 @@ def _peaks(plan: Plan, state: Path) -> dict[str, float]:
     return {row.name: known[row.identity] for row in plan.sections if row.identity in known}
 
 
-def _limits(plan: Plan, settings: Settings) -> PoolLimits:
-    """Bounds of a plan's pool: from what planning chose to start with up to the level's cap."""
+def _limits(plan: Plan, settings: Settings, bound: int | None) -> PoolLimits:
+    """Bounds of a plan's pool: from what planning chose to start with up to the level's cap, never over ``bound``."""
     parallelism, resources = settings.parallelism, settings.resources
+    workers = plan.workers if bound is None else max(1, min(plan.workers, bound))
     most = min(parallelism.max_workers, LEVEL_CAPS.get(plan.level, parallelism.max_workers), len(plan.sections) or 1)
     return PoolLimits(
-        least=min(parallelism.min_workers, plan.workers),
+        least=min(parallelism.min_workers, workers),
         # A suite's sections keep a core busy each: more of them than cores only slow each other.
-        most=plan.workers if plan.level == "test" else max(most, plan.workers),
-        start=plan.workers,
+        most=workers if plan.level == "test" or bound is not None else max(most, workers),
+        start=workers,
         cpu_threshold=resources.cpu_threshold,
         max_memory_mb=resources.max_memory_mb,
     )
@@ -140,9 +142,11 @@ class Execution:
         fail_fast: bool = False,
         observers: tuple[Observer, ...] = (),
         spending: Spending | None = None,
+        limits: SharedLimits | None = None,
     ) -> None:
         self.plan, self.site, self.fresh = plan, site, fresh
         self._settings = settings
+        self.limits = limits or SharedLimits()
         self.store = Store(site.state)
         self.keys: dict[str, str] = {}
         self._parts: dict[str, dict[str, str]] = {}
@@ -158,7 +162,11 @@ class Execution:
         self._claims = Claims(site.state)
         self._freight = self._freight_for_workers() if runs_elsewhere(settings) else None
         # What this machine is doing says nothing about a cluster.
-        self.pool = MeasuredPool(_limits(plan, settings), on_change=self._tell_pool, is_measured=self._freight is None)
+        self.pool = MeasuredPool(
+            _limits(plan, settings, limits.most if limits else None),
+            on_change=self._tell_pool,
+            is_measured=self._freight is None,
+        )
         self.dispatch = Dispatch(
             self.scheduler,
             self._prepare,
@@ -168,6 +176,7 @@ class Execution:
             batches=_batches(plan),
             memory=MemoryBook(self._memory_limit_mb, _peaks(plan, site.state)),
             settle=self._settle,
+            limits=limits,
         )
 
     def run(self) -> dict[str, SectionRecord]:

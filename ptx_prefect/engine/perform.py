@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from ptx_prefect.engine.credentials import fetch_key
+from ptx_prefect.engine.references import with_blocks, without_secrets
 from ptx_prefect.engine.results import keep_shared, pack_result
 from ptx_prefect.engine.storage import open_storage
 from ptx_prefect.engine.store import Store
 from ptx_prefect.engine.workspaces import in_workspace
 from ptx_prefect.errors import PtxError
-from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
+from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome, outcome_from_json, outcome_to_json
 from ptx_prefect.tree import Changeset
 from ptx_prefect.workers.known import worker_for
 from ptx_prefect.workers.protocol import Job
@@ -128,11 +131,17 @@ def _work(request: Request, directory: Path) -> WorkerOutcome:
 
 
 def run_worker(request: Request, directory: Path, workdir: Path) -> WorkerOutcome:
-    """Run the section's worker in ``workdir``; its log and files lie in ``directory``."""
+    """Run the section's worker in ``workdir``; its log and files lie in ``directory``.
+
+    Blocks that its configuration names are read here, as late as can be, and what is secret goes no further.
+    """
+    config, hidden = with_blocks(request.config)
+    fetch_key(config)
     job = Job(
         section=request.section,
         description=request.description,
-        config=request.config,
+        config=config,
+        hidden=hidden,
         workdir=workdir,
         log_path=directory / "log.txt",
         state_dir=Path(request.state_dir),
@@ -146,4 +155,21 @@ def run_worker(request: Request, directory: Path, workdir: Path) -> WorkerOutcom
         calls_allowed=request.calls_allowed,
         home=Path(request.workdir),
     )
-    return worker_for(request.worker).run(job, beat=lambda _: None)
+    outcome = worker_for(request.worker).run(job, beat=lambda _: None)
+    return _without_hidden(outcome, directory, hidden) if hidden else outcome
+
+
+def _without_hidden(outcome: WorkerOutcome, directory: Path, hidden: Mapping[str, str]) -> WorkerOutcome:
+    """The outcome without secrets, as are the files beside it. A change is the work itself and stays as it is."""
+    for path in directory.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+            clean = without_secrets(content.decode("utf-8", "surrogateescape"), hidden)
+            if clean.encode("utf-8", "surrogateescape") != content:
+                path.write_bytes(clean.encode("utf-8", "surrogateescape"))
+    data = outcome_to_json(outcome)
+    changes = data.pop("changeset", None)
+    clean_data = json.loads(without_secrets(json.dumps(data), hidden))
+    if changes is not None:
+        clean_data["changeset"] = changes
+    return cast(WorkerOutcome, outcome_from_json(clean_data))

@@ -13,9 +13,13 @@ from ptx_prefect.engine.afterwards import check_after, run_after
 from ptx_prefect.engine.aggregate import aggregate
 from ptx_prefect.engine.artifacts import ProgressArtifact, Publisher, plan_artifact, report_artifact
 from ptx_prefect.engine.claims import Claims
+from ptx_prefect.engine.credentials import with_credentials
 from ptx_prefect.engine.events import EventsForPrefect, review_requested, run_finished
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
+from ptx_prefect.engine.limits import limits_of
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report
+from ptx_prefect.engine.references import check_blocks
+from ptx_prefect.engine.server_check import notes_on_server
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.storage import check_storage
 from ptx_prefect.engine.workspaces import pin
@@ -41,6 +45,9 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     began_s = time.monotonic()
     state = state_dir()
     reap_orphans(state)
+    limits = limits_of(settings)
+    check_blocks(spec.model_dump(by_alias=True))
+    settings = with_credentials(settings)
     spending = Spending(spec.budget, settings)
     spec, plan = plan_task(spec, settings, state_dir=state, ledger=spending.ledger if spec.budget else None)
     check_sections(plan, Path(spec.workdir))
@@ -62,6 +69,7 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
                 fail_fast=spec.fail_fast,
                 observers=(*OBSERVERS.get(), log, *seen),
                 spending=spending,
+                limits=limits,
             )
             return _to_report(spec, settings, execution, output, began_s, publisher)
 
@@ -93,7 +101,13 @@ def _to_report(
         pool=tuple(asdict(change) for change in execution.pool.adaptive.changes),
         most_at_once=execution.dispatch.most_at_once,
         was_stopped=type(stopped).__name__ if stopped else "",
-        notes=(*((because,) if because else ()), *execution.pool.adaptive.notes, *execution.dispatch.notes),
+        notes=(
+            *((because,) if because else ()),
+            *execution.pool.adaptive.notes,
+            *execution.dispatch.notes,
+            *execution.limits.notes,
+            *notes_on_server(),
+        ),
         usage=execution.spending.report(),
     )
     report = _write(execution, measured, aggregated, output)

@@ -11,9 +11,13 @@ from __future__ import annotations
 import inspect
 import secrets
 from functools import lru_cache
-from importlib import import_module
 from typing import Any, Protocol
 
+from prefect.blocks.core import Block
+from prefect.filesystems import WritableFileSystem
+from prefect.utilities.asyncutils import run_coro_as_sync
+
+from ptx_prefect.blocks import ResultStore
 from ptx_prefect.errors import RunError, SpecError
 
 PROBE = "ptx-probe"
@@ -38,7 +42,14 @@ def open_storage(reference: str) -> Storage:
     Raises:
         RunError: no such block, not one that stores files, or no package for this kind of address.
     """
-    return _Filesystem(reference) if "://" in reference else _Block(reference)
+    if "://" not in reference:
+        return _from_block(reference)
+    try:
+        store = ResultStore(address=reference)
+        store.opened()
+    except (ImportError, ValueError) as error:
+        raise RunError(f"{reference!r} cannot be opened: {error}") from error
+    return _Filesystem(store)
 
 
 def check_storage(reference: str) -> None:
@@ -59,44 +70,26 @@ def check_storage(reference: str) -> None:
 
 
 class _Filesystem:
-    """An address that fsspec understands."""
+    """An address that fsspec understands; also the block that holds one with its keys."""
 
-    def __init__(self, address: str) -> None:
-        fsspec: Any = import_module("fsspec")
-        try:
-            self._system, path = fsspec.core.url_to_fs(address)
-        except (ImportError, ValueError) as error:
-            raise RunError(f"{address!r} cannot be opened: {error}") from error
-        self._root = path.rstrip("/")
+    def __init__(self, store: ResultStore) -> None:
+        self._store = store
 
     def read(self, name: str) -> bytes | None:
         try:
-            data: bytes = self._system.cat_file(f"{self._root}/{name}")
+            return self._store.read(name)
         except (OSError, ValueError):
             return None
-        return data
 
     def write(self, name: str, data: bytes) -> None:
-        place = f"{self._root}/{name}"
-        self._system.makedirs(place.rpartition("/")[0], exist_ok=True)
-        self._system.pipe_file(place, data)
+        self._store.write(name, data)
 
 
 class _Block:
     """A Prefect block with ``read_path`` and ``write_path``."""
 
-    def __init__(self, reference: str) -> None:
-        from prefect.blocks.core import Block
-        from prefect.filesystems import WritableFileSystem
-
-        try:
-            load: Any = Block.load
-            block = _waited(load(reference, _sync=True))
-        except ValueError as error:
-            raise RunError(f"the block {reference!r} cannot be loaded: {error}") from error
-        if not isinstance(block, WritableFileSystem):
-            raise RunError(f"the block {reference!r} ({type(block).__name__}) does not store files")
-        self._block: Any = block
+    def __init__(self, block: Any) -> None:
+        self._block = block
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -109,8 +102,19 @@ class _Block:
         _waited(self._block.write_path(name, content=data))
 
 
+def _from_block(reference: str) -> Storage:
+    load: Any = Block.load
+    try:
+        block = _waited(load(reference, _sync=True))
+    except ValueError as error:
+        raise RunError(f"the block {reference!r} cannot be loaded: {error}") from error
+    if isinstance(block, ResultStore):
+        return _Filesystem(block)
+    if not isinstance(block, WritableFileSystem):
+        raise RunError(f"the block {reference!r} ({type(block).__name__}) does not store files")
+    return _Block(block)
+
+
 def _waited(value: Any) -> Any:
     """Some of Prefect's methods answer with a coroutine, depending on where they are called."""
-    from prefect.utilities.asyncutils import run_coro_as_sync
-
     return run_coro_as_sync(value) if inspect.iscoroutine(value) else value

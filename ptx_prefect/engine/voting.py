@@ -16,9 +16,13 @@ from prefect.cache_policies import NO_CACHE
 from ptx_prefect.engine.account import Measured, make_vote_report
 from ptx_prefect.engine.artifacts import report_artifact, safely
 from ptx_prefect.engine.claims import Claims
+from ptx_prefect.engine.credentials import with_credentials
 from ptx_prefect.engine.events import EventsForPrefect, run_finished
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
+from ptx_prefect.engine.limits import SharedLimits, limits_of
 from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report, write_text
+from ptx_prefect.engine.references import check_blocks
+from ptx_prefect.engine.server_check import notes_on_server
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.storage import check_storage
 from ptx_prefect.engine.workspaces import empty_base
@@ -75,6 +79,9 @@ def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> 
     """
     began_s = time.monotonic()
     state, workdir = state_dir(), Path(spec.workdir)
+    limits = limits_of(settings)
+    check_blocks(spec.model_dump(by_alias=True))
+    settings = with_credentials(settings)
     mistakes = mistakes_in_vote(spec, workdir=workdir, has_worker=settings.default_worker is not None)
     if mistakes:
         raise SpecError(mistakes)
@@ -85,7 +92,7 @@ def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> 
         output = open_output(spec.task_id, spec.output_dir, claims)
         with closing(EventLog(output / "events.jsonl")) as log:
             observers: tuple[Observer, ...] = (*OBSERVERS.get(), log, EventsForPrefect(spec.task_id))
-            voting = _Voting(spec, settings, state, workdir, output, fresh, observers)
+            voting = _Voting(spec, settings, state, workdir, output, fresh, observers, limits)
             return voting.to_report(began_s)
 
 
@@ -101,9 +108,10 @@ class _Voting:
         output: Path,
         fresh: bool,
         observers: tuple[Observer, ...],
+        limits: SharedLimits,
     ) -> None:
         self.spec, self.settings, self.state, self.workdir, self.output = spec, settings, state, workdir, output
-        self.fresh, self.observers = fresh, observers
+        self.fresh, self.observers, self.limits = fresh, observers, limits
         self.spending = Spending(spec.budget, settings)
         self.found = _Field()
 
@@ -232,6 +240,7 @@ class _Voting:
             fail_fast=self.spec.fail_fast,
             observers=self.observers,
             spending=self.spending,
+            limits=self.limits,
         )
         records = execution.run()
         found = self.found
@@ -250,7 +259,7 @@ class _Voting:
             dispatch_s=self.found.dispatch_s,
             workers=self.found.workers,
             most_at_once=self.found.most_at_once,
-            notes=tuple(self.found.dropped),
+            notes=(*self.found.dropped, *self.limits.notes, *notes_on_server()),
             usage=self.spending.report(),
         )
         picture = rationale_picture(decision.rationale)

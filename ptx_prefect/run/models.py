@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 from ptx_prefect.errors import SpecError
 from ptx_prefect.settings import ModelAlias, Price, Settings
@@ -30,9 +29,16 @@ KEY_NAMES: Mapping[str, str] = {
 }
 
 
+CREDENTIALS = "prefect.blocks.ptx-model-credentials."
+"""Before the name of a block: where a key is read from instead of from a variable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that can be called. ``key_env`` names the variable with the key; empty: the server wants none."""
+    """A model that can be called.
+
+    ``key_env`` names the variable with the key, or a block (see :data:`CREDENTIALS`); empty: the server wants none.
+    """
 
     provider: Protocol
     model: str
@@ -117,17 +123,14 @@ def _aliases(settings: Settings) -> dict[str, ModelAlias]:
 def _from_alias(name: str, alias: ModelAlias) -> Model:
     if not alias.provider or not alias.model:
         raise SpecError({"model": f"the alias {name!r} needs provider and model; complete it in the settings (models)"})
-    address = urlsplit(alias.base_url or "http://of.the.provider")
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise SpecError(
-            {"model": f"base_url takes an address like http://localhost:8080/v1, found {alias.base_url!r} ({name})"}
-        )
     key_env = KEY_NAMES[alias.provider] if alias.key_env is None else alias.key_env
+    if alias.credentials:
+        key_env = f"{CREDENTIALS}{alias.credentials}"
     return Model(alias.provider, alias.model, alias.base_url, key_env)
 
 
 def _from_mapping(reference: Mapping[str, Any]) -> Model:
-    known = ("provider", "model", "base_url", "key_env")
+    known = ("provider", "model", "base_url", "key_env", "credentials")
     mistakes = {f"model.{key}": f"unknown key {key!r}; {nearest(key, known)}" for key in reference if key not in known}
     if reference.get("provider") not in get_args(Protocol):
         mistakes["model.provider"] = (
@@ -137,4 +140,6 @@ def _from_mapping(reference: Mapping[str, Any]) -> Model:
         mistakes["model.model"] = f"takes the provider's name of the model, found {reference.get('model')!r}"
     if mistakes:
         raise SpecError(mistakes)
+    if str(reference.get("key_env")).startswith(CREDENTIALS):  # Resolved before, see `with_model`.
+        return Model(**reference)
     return _from_alias("model", ModelAlias(**reference))

@@ -15,7 +15,6 @@ from ptx_prefect.vote.criteria import check_criteria, known_criterion
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.presets import preset, program_in
 from ptx_prefect.vote.pytest_files import FileTests, file_tests
-from ptx_prefect.vote.rules import shares_of
 from ptx_prefect.vote.task import TestCommand, VoteTask
 from ptx_prefect.vote.values import Candidate
 
@@ -175,15 +174,9 @@ def _criteria_mistakes(spec: VotingSpec) -> dict[str, str]:
             check_criteria(criteria, sorted(scored), judged=bool(spec.judges))
         except VoteError as error:
             mistakes["main_task.evaluation_criteria"] = str(error)
-    weights = _as_asked(spec.weights, criteria)
-    idle = sorted(set(weights) - set(criteria))
+    idle = sorted(set(_as_asked(spec.weights, criteria)) - set(criteria))
     if idle:
         mistakes["weights"] = f"{idle!r} are not among the evaluation_criteria {list(criteria)!r}"
-    else:
-        try:
-            shares_of(criteria, weights)
-        except VoteError as error:
-            mistakes["weights"] = str(error)
     return mistakes
 
 

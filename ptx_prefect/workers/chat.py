@@ -17,7 +17,7 @@ from typing import Any
 
 from ptx_prefect.errors import SpecError
 from ptx_prefect.run.budget import Forecast
-from ptx_prefect.run.models import Model, model_of
+from ptx_prefect.run.models import CREDENTIALS, Model, model_of
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, RateLimited, TimedOut, Usage, WorkerOutcome
 from ptx_prefect.settings import Settings
 from ptx_prefect.strict import nearest
@@ -65,7 +65,7 @@ class ChatWorker:
             return mistakes | error.mistakes
         if not model_calls.is_installed():
             mistakes["kind"] = f"model calls need the extra `ai`; install it: {model_calls.INSTALL}"
-        elif model_calls.key_of(model) is None:
+        elif model_calls.key_of(model) is None and not model.key_env.startswith(CREDENTIALS):
             mistakes["model"] = (
                 f"there is no key for {model.model!r}; set {model.key_env}, or name another variable"
                 " or server in the settings (models)"

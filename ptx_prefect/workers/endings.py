@@ -29,6 +29,7 @@ def order_for(job: Job, *, allowed: Sequence[str], **what: Any) -> Order:
         section=job.section,
         env=environment_of(allowed if names is None else names, added=added),
         log_path=job.log_path,
+        hidden=job.hidden,
         state_dir=job.state_dir,
         deadline_s=job.deadline_s,
         heartbeat_s=heartbeat_s or None,

@@ -26,14 +26,19 @@ def is_installed() -> bool:
     return all(find_spec(name) is not None for name in ("pydantic_ai", "openai", "anthropic"))
 
 
+def give_key(name: str, key: str) -> None:
+    """Hold a key in this process's memory, for models whose ``key_env`` is ``name``."""
+    _given[name] = key
+
+
 def key_of(model: Model) -> str | None:
-    """The key from the environment; None where it is wanted and not set."""
-    return os.environ.get(model.key_env) or None if model.key_env else "none"
+    """The key, given or from the environment; None where it is wanted and not there."""
+    return _given.get(model.key_env) or os.environ.get(model.key_env) or None if model.key_env else "none"
 
 
 def without_key(text: str, model: Model) -> str:
     """``text`` with the key blacked out: providers like to quote it in their refusals."""
-    key = os.environ.get(model.key_env, "") if model.key_env else ""
+    key = key_of(model) or "" if model.key_env else ""
     return text.replace(key, f"[{model.key_env}]") if len(key) >= 6 else text
 
 
@@ -144,6 +149,7 @@ _running: _Running | None = None
 _clients: dict[tuple[str, str | None, str | None], Any] = {}
 _limiters: dict[tuple[str, str | None], Limiter] = {}
 _live: set[_Live] = set()
+_given: dict[str, str] = {}
 
 
 def close_clients() -> None:

@@ -41,7 +41,7 @@ class Order:
 
     ``env`` is the whole environment; where the spawner ``is_configured`` for its work, it only adds to what is there,
     and the working directory is the spawner's. Times are in seconds; ``heartbeat_s`` and ``memory_limit_mb`` None: no
-    limit.
+    limit. ``hidden`` maps secrets to what the log says instead.
     """
 
     section: str
@@ -57,6 +57,7 @@ class Order:
     memory_limit_mb: float | None = None
     grace_s: float = GRACE_S
     is_configured: bool = False
+    hidden: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ def _message_of(order: Order, marker: str) -> dict[str, Any]:
         "grace_s": order.grace_s,
         "is_configured": order.is_configured,
         "log_path": str(order.log_path),
+        "hidden": dict(order.hidden),
         "state_dir": str(order.state_dir),
         "marker": marker,
         "owner": os.getpid(),

@@ -20,6 +20,7 @@ class Job:
     ``home`` is where the user stands, where that is not ``workdir``: modules and scripts of the task are found there.
     ``log_path`` takes the captured output. ``state_dir`` holds the registry of children.
     ``attempt`` counts from 1. ``calls_allowed`` is how many model calls the budget covers; None: no budget.
+    ``hidden`` maps texts that must not be written down (secrets) to what stands in for them.
     """
 
     section: str
@@ -37,6 +38,7 @@ class Job:
     attempt: int = 1
     home: Path | None = None
     calls_allowed: int | None = None
+    hidden: Mapping[str, str] = field(default_factory=dict)
 
 
 Beat = Callable[[str], None]

@@ -85,7 +85,7 @@ class _Supervisor:
     def __init__(self, connection: socket.socket, order: Mapping[str, Any]) -> None:
         self.connection = connection
         self.order = order
-        self.log = OutputLog(Path(order["log_path"]))
+        self.log = OutputLog(Path(order["log_path"]), hidden=order.get("hidden") or {})
         self.directory = children_dir(Path(order["state_dir"]))
         self.marker = str(order["marker"])
         self.beat_file = self.directory / f"{self.marker}.beat"
