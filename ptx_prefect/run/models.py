@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from ptx_prefect.errors import SpecError
 from ptx_prefect.settings import ModelAlias, Price, Settings
@@ -123,6 +124,11 @@ def _aliases(settings: Settings) -> dict[str, ModelAlias]:
 def _from_alias(name: str, alias: ModelAlias) -> Model:
     if not alias.provider or not alias.model:
         raise SpecError({"model": f"the alias {name!r} needs provider and model; complete it in the settings (models)"})
+    address = urlsplit(alias.base_url or "http://of.the.provider")
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise SpecError(
+            {"model": f"base_url takes an address like http://localhost:8080/v1, found {alias.base_url!r} ({name})"}
+        )
     key_env = KEY_NAMES[alias.provider] if alias.key_env is None else alias.key_env
     if alias.credentials:
         key_env = f"{CREDENTIALS}{alias.credentials}"

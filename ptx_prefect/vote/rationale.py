@@ -90,6 +90,13 @@ def _reason(decision: Decision, about: Circumstances) -> str:
     winner = decision.winner
     if winner is None:
         return "There was no candidate to choose."
+    failed = decision.gate and all(one.passed and not all(one.passed) for one in decision.gate)
+    warning = "No candidate passes all visible tests; of those that pass the most: " if failed else ""
+    return warning + _why(decision, about)
+
+
+def _why(decision: Decision, about: Circumstances) -> str:
+    winner = str(decision.winner)
     if decision.totals and winner in decision.totals:
         return f"{winner} {_by_rule(decision)}{_holding(decision)}"
     if about.behaviour_compared and len(decision.ranking) > 1:

@@ -15,6 +15,7 @@ from ptx_prefect.vote.criteria import check_criteria, known_criterion
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.presets import preset, program_in
 from ptx_prefect.vote.pytest_files import FileTests, file_tests
+from ptx_prefect.vote.rules import shares_of
 from ptx_prefect.vote.task import TestCommand, VoteTask
 from ptx_prefect.vote.values import Candidate
 
@@ -174,9 +175,15 @@ def _criteria_mistakes(spec: VotingSpec) -> dict[str, str]:
             check_criteria(criteria, sorted(scored), judged=bool(spec.judges))
         except VoteError as error:
             mistakes["main_task.evaluation_criteria"] = str(error)
-    idle = sorted(set(_as_asked(spec.weights, criteria)) - set(criteria))
+    weights = _as_asked(spec.weights, criteria)
+    idle = sorted(set(weights) - set(criteria))
     if idle:
         mistakes["weights"] = f"{idle!r} are not among the evaluation_criteria {list(criteria)!r}"
+    else:
+        try:
+            shares_of(criteria, weights)
+        except VoteError as error:
+            mistakes["weights"] = str(error)
     return mistakes
 
 

@@ -116,9 +116,7 @@ class Talk:
             case ai.ModelRateLimitError() | ai.ModelUnavailableError():
                 return RateLimited(model.provider, error.retry_after, self.usage())
             case ai.ModelConnectionError(phase=phase):
-                is_lost = phase not in ("pool", "connect")
-                return Failed(f"{model.provider}: the answer did not arrive: {text}", "connection", False,
-                              self.usage(lost=is_lost))  # fmt: skip
+                return self._not_arrived(phase, text)
             case ai.ModelHTTPError(status_code=status):
                 return self._refused_by_server(status, text)
             case ai.ContentFilterError():
@@ -136,6 +134,16 @@ class Talk:
                 return Failed(
                     f"{model.provider}: {type(error).__name__}: {text}", "error", False, self.usage(lost=True)
                 )
+
+    def _not_arrived(self, phase: str | None, text: str) -> Failed:
+        """The connection failed: before anything was asked, or while an answer was under way."""
+        model = self.question.model
+        if phase in ("pool", "connect"):
+            place = model.base_url or f"the server of {model.provider}"
+            return Failed(f"{place} cannot be reached ({text}); check base_url and the network", "connection", False,
+                          self.usage())  # fmt: skip
+        reason = f"{model.provider}: the answer did not arrive: {text}"
+        return Failed(reason, "connection", False, self.usage(lost=True))
 
     def _refused_by_server(self, status: int, text: str) -> Failed:
         model = self.question.model

@@ -160,6 +160,15 @@ def test_faults_are_failures_of_their_kind(
     assert provider.count == 1
 
 
+def test_a_server_that_is_not_there_is_named(make_job: MakeJob) -> None:
+    with Provider(Answer("fine")) as provider:
+        model = {"provider": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "key_env": ""}
+        outcome = run(make_job(provider, {"model": model, "output": "text"}))
+
+    assert isinstance(outcome, Failed) and "http://127.0.0.1:9/v1 cannot be reached" in outcome.reason
+    assert not outcome.permanent and not outcome.usage.input_tokens
+
+
 def test_an_answer_that_was_cut_off_has_a_call_and_no_known_tokens(make_job: MakeJob) -> None:
     with Provider(Answer("words " * 100, fault=Fault.CUT)) as provider:
         outcome = run(make_job(provider, {"output": "text"}))

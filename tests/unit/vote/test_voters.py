@@ -175,3 +175,16 @@ def test_examples_are_valid_json_with_the_specifications_own_words():
     data = json.loads((ROOT / "examples/search_voting.json").read_text())
 
     assert data["main_task"]["description"] == "Optimize search algorithm for finding user by email in large dataset"
+
+
+@pytest.mark.parametrize("weight", [0, float("inf")])
+def test_weights_that_decide_nothing_are_a_mistake_before_anybody_works(weight: float):
+    spec = spec_of(main_task={"evaluation_criteria": ["performance"]}, weights={"performance": weight})
+
+    assert "weight" in mistakes_in_vote(spec, workdir=ROOT)["weights"]
+
+
+def test_a_written_synthesis_needs_something_to_run():
+    spec = spec_of(main_task={"entry_point": None}, aggregation="consensus", synthesis="chat")
+
+    assert "entry_point" in mistakes_in_vote(spec, workdir=ROOT)["synthesis"]
