@@ -80,10 +80,10 @@ def _remember(suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, A
     seconds: dict[str, float] = {}
     around: list[float] = []
     for record, value in values:
-        if isinstance(record.outcome, Done | Failed) and not record.reused and value.get("junit"):
+        if not record.reused and value.get("junit"):
             cases = list(read_cases(Path(value["junit"])))
             seconds |= {case.name: case.seconds for case in cases}
-            around.append(overhead_s(record.outcome.usage.wall_s, [case.seconds for case in cases]))
+            around.append(overhead_s(record.held_s, [case.seconds for case in cases]))
     if around:
         seconds[OVERHEAD] = statistics.median(around)
     Durations(state).record(suite_scope(suite), seconds)

@@ -323,7 +323,7 @@ class Execution:
             if not isinstance(outcome, Done) or record.reused:
                 continue
             if section.identity:
-                seconds[section.identity] = outcome.usage.wall_s
+                seconds[section.identity] = record.held_s
             if section.identity and outcome.usage.peak_rss_mb is not None:
                 peaks[section.identity] = outcome.usage.peak_rss_mb
             seconds |= {identity: outcome.usage.wall_s * share for identity, share in section.shares.items()}

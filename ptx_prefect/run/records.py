@@ -49,3 +49,8 @@ class SectionRecord:
     key: str | None
     worker: int | None = None
     directory: str | None = None
+
+    @property
+    def held_s(self) -> float:
+        """For how long its last attempt kept a worker, dispatch and start-up included: what plans count with."""
+        return (self.ended_s or 0.0) - (self.started_s or 0.0)
