@@ -26,8 +26,8 @@ def _no_truth_value(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_no_truth_value), Field(gt=0, le=7 * 24 * 3600)]
-Workers = Annotated[int, BeforeValidator(_no_truth_value), Field(ge=1, le=1000)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600), BeforeValidator(_no_truth_value)]
+Workers = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_no_truth_value)]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Argv = Annotated[tuple[str, ...], Field(min_length=1)]
 
