@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Any, str, str]] = {
     "negative time": (sectioning(timeout_seconds=-1), "timeout_seconds", "must be above 0, found -1"),
     "endless time": (sectioning(timeout_seconds=1e300), "timeout_seconds", "at most 604800"),
     "infinite time": (sectioning(timeout_seconds=float("inf")), "timeout_seconds", "at most 604800"),
-    "no number": (sectioning(timeout_seconds=float("nan")), "timeout_seconds", "must be above 0"),
+    "no number": (sectioning(timeout_seconds=float("nan")), "timeout_seconds", "found nan"),
     "a million workers": (sectioning(parallelism_hint=10**6), "parallelism_hint", "at most 1000"),
     "long number": ('{"task_id": ' + "9" * 9999 + "}", "the JSON", "9999 digits"),
     "score": (voting([{"name": "a", "source": "f = 1", "scores": {"x": 11}}]), "voters[0].scores.x", "at most 10"),
