@@ -95,16 +95,6 @@ def topological_order(after: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     return tuple(nx.lexicographical_topological_sort(_graph(after), key=rank.__getitem__))
 
 
-def reachable_from(after: Mapping[str, Sequence[str]], names: Sequence[str]) -> frozenset[str]:
-    """Everything that hangs on one of ``names``, they included."""
-    if _is_flat(after):
-        return frozenset(names)
-    import networkx as nx
-
-    graph = _graph(after)
-    return frozenset(names).union(*(nx.descendants(graph, name) for name in names))
-
-
 def _circular_groups(after: Mapping[str, Sequence[str]]) -> list[dict[str, list[str]]]:
     """The strongly connected parts that hold a cycle, each as a graph of its own in the order of ``after``."""
     if _is_flat(after):

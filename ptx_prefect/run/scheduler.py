@@ -128,10 +128,6 @@ class Scheduler:
             self.outcomes.setdefault(name, Skipped(because_of=because_of, reason=reason))
         self._parked.clear()
 
-    def attempts_of(self, name: str) -> int:
-        """How often the section was started."""
-        return self._attempts[name]
-
     def next_wake_s(self) -> float | None:
         """When a parked section wants to start, in the caller's seconds; None where none is parked."""
         return min(self._parked.values(), default=None)

@@ -128,11 +128,6 @@ def has_ruff() -> bool:
     return find_spec("ruff") is not None
 
 
-def has_complexipy() -> bool:
-    """Whether complexipy is installed beside this package."""
-    return find_spec("complexipy") is not None
-
-
 def _ruff(folder: str) -> list[dict[str, str]] | None:
     # --isolated: the configuration of whatever project we stand in must not decide a vote.
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--preview", "--ignore-noqa"]

@@ -44,11 +44,6 @@ class TestTotals:
         """All of them."""
         return self.passed + self.failed + self.errors + self.skipped + self.xfailed
 
-    @property
-    def is_green(self) -> bool:
-        """Nothing failed."""
-        return self.failed == 0 and self.errors == 0
-
     def __add__(self, other: TestTotals) -> TestTotals:
         sums = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
         return TestTotals(**{**sums, "seconds": round(sums["seconds"], 6)})

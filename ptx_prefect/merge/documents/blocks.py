@@ -34,7 +34,6 @@ class Block:
     key: str
     text: str
     level: int = 0
-    blank_after: bool = False
 
 
 def solve(clash: Clash, before: Sequence[str], after: Sequence[str], kind: Kind) -> Solved | None:
@@ -104,7 +103,7 @@ def _items(lines: Sequence[str], kind: Kind, in_toctree: bool) -> list[Block] | 
         else:
             return None
     if blank and blocks:
-        blocks[-1] = Block(shape, blocks[-1].key, blocks[-1].text + blank, blank_after=True)
+        blocks[-1] = Block(shape, blocks[-1].key, blocks[-1].text + blank)
     return blocks
 
 

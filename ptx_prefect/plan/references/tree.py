@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 from ptx_prefect.plan.references.facts import ATTRIBUTE, CLASS, FUNCTION, MADE, MODULE, VARIABLE
 from ptx_prefect.plan.references.model import (
@@ -142,10 +141,6 @@ class References:
     def made_by_call(self, path: str) -> frozenset[str]:
         """Constants whose value comes out of a call, which runs when the module is imported."""
         return frozenset(one[0] for one in unpacked(self._records[path].facts)[0] if one[1] == MADE)
-
-    def interface_of(self, path: str) -> list[object]:
-        """Names, classes with bases and members, functions, star imports and ``__all__``; see `facts.Interface`."""
-        return cast(list[object], unpacked(self._records[path].interface))
 
     def _edges(self, record: Record) -> Iterator[Edge]:
         owners = self._owners(record)
