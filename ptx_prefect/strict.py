@@ -123,14 +123,17 @@ def _shown(value: object) -> str:
     return text if len(text) < 80 else text[:77] + "..."
 
 
-def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
     """The keys that the model at ``path`` knows; where a union allows several models, all of theirs."""
+    return _keys_below(model, tuple(part for part in path if isinstance(part, str)))
+
+
+@functools.lru_cache(maxsize=256)
+def _keys_below(model: type[BaseModel], path: tuple[str, ...]) -> tuple[str, ...]:
     models = [model]
     for part in path:
-        if isinstance(part, int):
-            continue
         models = [found for m in models for found in _models_in(_annotation(m, part))]
-    return sorted({field.alias or name for m in models for name, field in m.model_fields.items()})
+    return tuple(sorted({field.alias or name for m in models for name, field in m.model_fields.items()}))
 
 
 def _annotation(model: type[BaseModel], key: str) -> Any:
