@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from ptx_prefect.merge.alignment import align
 from ptx_prefect.merge.inclusion import fuller_side
 from ptx_prefect.merge.nesting import moved_along
+from ptx_prefect.merge.release_numbers import higher_release
 from ptx_prefect.merge.threeway import Stretch, Versions, compare, cut
-from ptx_prefect.merge.tokens import merge_tokens, plain_words
+from ptx_prefect.merge.tokens import TokenMerge, merge_tokens, plain_words
 
 Lines = Sequence[str]
 
@@ -30,7 +31,7 @@ class Solved:
 
 def solve(clash: Versions) -> Solved | None:
     """The merged lines, or None where a person has to decide."""
-    solved = _layout_only(clash) or _fuller(clash) or _line_by_line(clash) or _word_by_word(clash)
+    solved = _layout_only(clash) or _fuller(clash) or _release(clash) or _line_by_line(clash) or _word_by_word(clash)
     return None if solved is None or _repeats_a_line(clash, solved.lines) else solved
 
 
@@ -49,6 +50,11 @@ def _layout_only(clash: Versions) -> Solved | None:
 def _fuller(clash: Versions) -> Solved | None:
     lines = fuller_side(clash)
     return None if lines is None else Solved(lines, "one side has the other's edit too")
+
+
+def _release(clash: Versions) -> Solved | None:
+    lines = higher_release(clash)
+    return None if lines is None else Solved(lines, "both sides raised a version: the higher one stands")
 
 
 def _line_by_line(clash: Versions) -> Solved | None:
@@ -144,25 +150,34 @@ def _are_independent(ours: Lines, theirs: Lines) -> bool:
 
 _FEW_LINES = 6
 _SIGNATURE = re.compile(r"\s*((async\s+)?def|class)\b")
+_STAYS = 0.93
+"""Share of the words of a place that each side leaves alone; two edits that small seldom have to do with each other."""
 
 
 def _word_by_word(clash: Versions) -> Solved | None:
     """The sides changed different words of the same lines."""
-    lines = [line for line in clash.base if line.strip()]
-    if len(lines) > _FEW_LINES or not all(_SIGNATURE.match(line) or _ELEMENT.match(line.strip()) for line in lines):
-        return None  # in statements, words that two sides change are mostly about one thing
     merged = merge_tokens("".join(clash.base), "".join(clash.ours), "".join(clash.theirs))
     if merged is None or merged.adjacent:
         return None
-    if any(_SIGNATURE.match(line) for line in clash.base):
-        if merged.replaced_by_ours or merged.replaced_by_theirs:
-            return None  # a parameter renamed or removed concerns every other change of the signature
-    elif any(word[0].isalnum() or word[0] in "_'\"" for word in merged.added_by_both):
-        return None  # both put in the same, each in its own place
-    if merged.replaced_by_ours and merged.replaced_by_theirs:
-        return None  # both replaced something: a constant, an operator, a call
+    is_small = merged.gap > 1 and min(merged.kept_by_ours, merged.kept_by_theirs) > _STAYS
+    if not is_small and not _are_apart(clash.base, merged):
+        return None
     merged_lines = tuple(f"{line}\n" for line in merged.text.split("\n")[:-1])
     return Solved(merged_lines, "the sides changed different words")
+
+
+def _are_apart(base: Lines, merged: TokenMerge) -> bool:
+    """True for words of a signature or of elements that can be changed one without the other."""
+    lines = [line for line in base if line.strip()]
+    if len(lines) > _FEW_LINES or not all(_SIGNATURE.match(line) or _ELEMENT.match(line.strip()) for line in lines):
+        return False  # in statements, words that two sides change are mostly about one thing
+    if any(_SIGNATURE.match(line) for line in base):
+        if merged.replaced_by_ours or merged.replaced_by_theirs:
+            return False  # a parameter renamed or removed concerns every other change of the signature
+    elif any(word[0].isalnum() or word[0] in "_'\"" for word in merged.added_by_both):
+        return False  # both put in the same, each in its own place
+    # both replaced something: a constant, an operator, a call
+    return not (merged.replaced_by_ours and merged.replaced_by_theirs)
 
 
 _TRIVIAL = re.compile(r"\W*(else|try|finally|pass|return( (True|False|None|self))?|break|continue|raise|\w{0,2})\W*")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
@@ -42,8 +44,10 @@ def tokens_of(text: str) -> Tokens:
 class TokenMerge:
     """A text made of tokens of both sides.
 
-    ``adjacent`` counts edits that meet without a shared token between; ``replaced_by_…`` are the base's words that a
-    side changed or deleted; ``added_by_both`` are words that both put in, each in its own place.
+    ``adjacent`` counts edits that meet without a shared token between, ``gap`` is the least number of shared tokens
+    between edits of two sides; ``kept_by_…`` is the share of tokens that a side has in common with the base;
+    ``replaced_by_…`` are the base's words that a side changed or deleted; ``added_by_both`` are words that both put in,
+    each in its own place.
     """
 
     text: str
@@ -51,6 +55,9 @@ class TokenMerge:
     replaced_by_ours: tuple[str, ...]
     replaced_by_theirs: tuple[str, ...]
     added_by_both: frozenset[str]
+    gap: int
+    kept_by_ours: float
+    kept_by_theirs: float
 
 
 def merge_tokens(base: str, ours: str, theirs: str) -> TokenMerge | None:
@@ -88,7 +95,18 @@ def merge_tokens(base: str, ours: str, theirs: str) -> TokenMerge | None:
         {word for stretch in stretches if stretch.changed_by == side for word in version.words[slice(*span(stretch))]}
         for side, version, span in ((1, mine, _ours), (2, yours, _theirs))
     ]
-    return TokenMerge(text, adjacent, replaced[0], replaced[1], frozenset(added[0] & added[1]))
+    sizes = [len(version.words) for version in versions]
+    common = [len(old.words) - len(words) for words in replaced]
+    kept = [2 * common[side] / max(1, sizes[0] + sizes[side + 1]) for side in (0, 1)]
+    both = frozenset(added[0] & added[1])
+    return TokenMerge(text, adjacent, replaced[0], replaced[1], both, _gap(stretches), kept[0], kept[1])
+
+
+def _gap(stretches: Sequence[Stretch]) -> int:
+    """The fewest tokens that stand unchanged between an edit of one side and one of the other."""
+    edits = [stretch for stretch in stretches if stretch.changed_by]
+    pairs = itertools.pairwise(edits)
+    return min((b.base[0] - a.base[1] for a, b in pairs if a.changed_by != b.changed_by), default=0)
 
 
 def _ours(stretch: Stretch) -> Span:

@@ -181,3 +181,52 @@ def test_functions_under_the_same_decorator_are_not_one_said_twice() -> None:
 
     assert result.is_clean
     assert result.content.count(b"@pytest.fixture(autouse=True)") == 2
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "wanted"),
+    [
+        ('__version__ = "2.12.10"\n', '__version__ = "2.13.0.dev1"\n', '__version__ = "2.12.11"\n', "2.13.0.dev1"),
+        ('__version__ = "4.1.0rc1"\n', '__version__ = "4.1.0rc2"\n', "__version__ = '4.1.0'\n", "4.1.0'"),
+        ("VERSION = (3, 1, 0)\n", "VERSION = (3, 2, 0)\n", "VERSION = (3, 1, 1)\n", "(3, 2, 0)"),
+        ("version = '1.0'\nrelease = '1.0.0'\n", "version = '1.1'\nrelease = '1.1.0'\n", None, "1.1.0"),
+    ],
+)
+def test_the_higher_release_number_stands(base: str, ours: str, theirs: str | None, wanted: str) -> None:
+    theirs = theirs or base.replace("1.0.0", "1.0.1").replace("'1.0'", "'1.0.1'")
+
+    result = merged(base.encode(), ours.encode(), theirs.encode())
+    assert result.is_clean
+    assert wanted in result.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs"),
+    [
+        ('__version__ = "2.12"\n', '__version__ = "2.13"\n', '__version__ = "2.11"\n'),
+        ("timeout = 10\n", "timeout = 20\n", "timeout = 30\n"),
+        ('version = "1.0"\n', 'version = "1.1"\n', 'version = read("VERSION")\n'),
+        ('version = "1.0"\n', 'version = "1.1"\n', 'version: str = "1.2"\n'),
+        ('__version__ = "beta"\n', '__version__ = "gamma"\n', '__version__ = "delta"\n'),
+        ('version = "1.0"\nrelease = "1"\n', 'version = "1.1"\nrelease = "2"\n', 'version = "1.2"\nrelease = "1.5"\n'),
+    ],
+)
+def test_a_number_that_is_no_raised_release_is_left_to_people(base: str, ours: str, theirs: str) -> None:
+    assert merged(base.encode(), ours.encode(), theirs.encode()).conflicts
+
+
+CALL = b"""\
+def report(rows, stream):
+    stream.write(render(rows, title="Orders of the day", columns=("number", "customer", "amount", "due"),
+                        footer="all amounts in euro", width=terminal_width(stream), colour=is_terminal(stream)))
+"""
+
+
+def test_small_edits_of_one_long_statement_go_together_when_they_are_apart() -> None:
+    ours = CALL.replace(b'"due"), \n', b'"due"),\n').replace(b"Orders of the day", b"Orders of today")
+    theirs = CALL.replace(b"is_terminal(stream)", b"stream.isatty()")
+    near = CALL.replace(b'title="Orders of the day"', b'heading="Orders of the day"')
+
+    both = merged(CALL, ours, theirs)
+    assert both.content == ours.replace(b"is_terminal(stream)", b"stream.isatty()")
+    assert merged(CALL, ours, near).conflicts
