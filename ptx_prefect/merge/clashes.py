@@ -163,7 +163,7 @@ def _word_by_word(clash: Versions) -> Solved | None:
     if not is_small and not _are_apart(clash.base, merged):
         return None
     merged_lines = tuple(f"{line}\n" for line in merged.text.split("\n")[:-1])
-    return Solved(merged_lines, "the sides changed different words")
+    return Solved(merged_lines, "the sides made small edits apart" if is_small else "the sides changed different words")
 
 
 def _are_apart(base: Lines, merged: TokenMerge) -> bool:

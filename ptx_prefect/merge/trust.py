@@ -18,6 +18,9 @@ _REWRITTEN_LINES = 500
 _DOUBTFUL = frozenset(("the sides changed different lines", "the sides changed different words"))
 """Rules that are right in a simple file only."""
 
+_ONE_SIDE_WHOLE = frozenset(("one side has the other's edit too", "both sides raised a version: the higher one stands"))
+"""Rules that put nothing together: what they take has been run by somebody."""
+
 
 def is_trusted(resolutions: Sequence[Resolution], base: str, ours: str, theirs: str) -> bool:
     """True when the solved clashes of one file are of a kind that can be believed."""
@@ -27,7 +30,7 @@ def is_trusted(resolutions: Sequence[Resolution], base: str, ours: str, theirs: 
     if any(_size(base, side) > _REWRITTEN_LINES for side in (ours, theirs)):
         return False
     # What does not parse (Python 2, mostly) cannot be checked: right in 56 %.
-    return all(is_valid(text) for text in (base, ours, theirs))
+    return kinds <= _ONE_SIDE_WHOLE or all(is_valid(text) for text in (base, ours, theirs))
 
 
 def _size(base: str, side: str) -> int:

@@ -230,3 +230,12 @@ def test_small_edits_of_one_long_statement_go_together_when_they_are_apart() -> 
     both = merged(CALL, ours, theirs)
     assert both.content == ours.replace(b"is_terminal(stream)", b"stream.isatty()")
     assert merged(CALL, ours, near).conflicts
+
+
+def test_python_2_is_merged_where_one_version_is_taken_as_it_is() -> None:
+    """This Python cannot parse it, so nothing that was put together could be checked."""
+    base = b"def show(rows):\n    print 'rows', rows\n    return rows\n"
+    fix = base.replace(b"    return rows\n", b"    rows = sorted(rows)\n    return rows\n")
+    more = fix.replace(b"print 'rows', rows", b"print 'rows', len(rows)").replace(b"return rows", b"return list(rows)")
+
+    assert merged(base, fix, more).content == more
