@@ -5,7 +5,7 @@
 - **ptx: tell a person**: a review, an exhausted budget or a failed section is posted to the webhook as JSON.
 
 Both are updated, not doubled, when the script is run again. `--remove` deletes them. The names and labels of the
-events stand in docs/events.md.
+events stand in docs/how-to/deploy.md.
 """
 
 from __future__ import annotations
