@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from ptx_prefect.workers.process_tree import started
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A flow run that is paused. ``api`` is the Prefect API where it can be answered; ``since_s`` is Unix time."""
+    """A flow run that is paused. ``api`` is the Prefect API where it can be answered; ``since_s`` is Unix time.
+
+    ``pid`` and ``born`` tell the process that waits: a number may be given out again, with its birth it is one.
+    """
 
     run_id: str
     name: str
     api: str
     about: str
     since_s: float
+    pid: int = field(default_factory=os.getpid)
+    born: str | None = field(default_factory=lambda: started(os.getpid()))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process that waits is still there."""
+        return self.born is not None and started(self.pid) == self.born
 
 
 def note_waiting(state_dir: Path, row: Waiting) -> None:
@@ -32,9 +45,13 @@ def forget_waiting(state_dir: Path, run_id: str) -> None:
 
 
 def all_waiting(state_dir: Path) -> tuple[Waiting, ...]:
-    """Who waits, the longest first. A run that was killed while it waited is still listed."""
+    """Who waits, the longest first. Notes of runs that were killed while they waited are cleared away."""
     found = []
     for path in (state_dir / "reviews").glob("*.json"):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            found.append(Waiting(**json.loads(path.read_text(encoding="utf-8"))))
+            row = Waiting(**json.loads(path.read_text(encoding="utf-8")))
+            if row.is_alive:
+                found.append(row)
+            else:
+                path.unlink(missing_ok=True)
     return tuple(sorted(found, key=lambda row: row.since_s))

@@ -79,4 +79,6 @@ def paste_json(page: Page, label: str, text: str) -> None:
     editor = page.locator(".cm-content").first
     editor.wait_for()
     page.wait_for_timeout(500)  # the closing menu takes the focus back
-    editor.fill(text)
+    editor.click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.insert_text(text)

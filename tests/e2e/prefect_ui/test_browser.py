@@ -61,10 +61,11 @@ def submit(page: Page, served: Served, name: str) -> str:
 
 
 def open_artifact(page: Page, served: Served, run_id: str, key: str) -> None:
-    """As a person does: the run's page, its artifacts, the one of that name."""
+    """As a person does: the run's page, its artifacts, the one of that name, its newest version."""
     page.goto(f"{served.url}/v2/runs/flow-run/{run_id}")
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_role("link", name=key).first.click()
+    page.locator("a[href*='/artifacts/artifact/']").first.click()
 
 
 def test_a_person_fills_the_form_and_reads_the_report(deployed: Served, page: Page) -> None:
