@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -22,13 +23,15 @@ FLOWS = ("sectioning", "voting", "execute")
 
 @ptx.command(short_help="Serve the flows from this process.")
 @click.option("--limit", type=click.IntRange(min=1), default=4, show_default=True, help="Flow runs at the same time.")
-def serve(limit: int) -> int:
+@click.option("--name", help="Name of the three deployments. Default: as their flows.")
+def serve(limit: int, name: str | None) -> int:
     """Serve sectioning, voting and execute from here: runs triggered in Prefect start in this directory."""
     import prefect
 
     _need_a_server()
+    _refuse_names_on_pools({f"{flow}/{name or flow}" for flow in FLOWS})
     # Blocks until Ctrl-C or SIGTERM.
-    prefect.serve(*(_deployment_of(name) for name in FLOWS), limit=limit)
+    prefect.serve(*(_deployment_of(flow, name or flow) for flow in FLOWS), limit=limit)
     return OK
 
 
@@ -91,14 +94,36 @@ def _prefect_file(names: tuple[str, ...], pool: str, directory: str | None) -> s
     return json.dumps(data)
 
 
-def _deployment_of(name: str) -> RunnerDeployment:
+def _refuse_names_on_pools(names: set[str]) -> None:
+    """Prefect would leave a deployment on its pool, and that pool's worker would take half of the runs.
+
+    Raises:
+        SpecError: which ones.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    taken = {}
+    with get_client(sync_client=True) as client:
+        for name in sorted(names):
+            with contextlib.suppress(ObjectNotFound):
+                pool = client.read_deployment_by_name(name).work_pool_name
+                if pool:
+                    taken[name] = (
+                        f"is on the work pool {pool!r}, whose worker would take its runs; serve as --name here"
+                    )
+    if taken:
+        raise SpecError(taken, "ptx serve")
+
+
+def _deployment_of(flow_name: str, name: str) -> RunnerDeployment:
     """As prefect.yaml has it, with the module path as entrypoint: a run's process imports the installed package."""
     from prefect.types.entrypoint import EntrypointType
 
     import ptx_prefect
 
-    row = next(row for row in deployments()["deployments"] if row["name"] == name)
-    flow: Any = getattr(ptx_prefect, name)
+    row = next(row for row in deployments()["deployments"] if row["name"] == flow_name)
+    flow: Any = getattr(ptx_prefect, flow_name)
     made: RunnerDeployment = flow.to_deployment(
         name=name,
         description=row["description"],

@@ -76,21 +76,36 @@ def test_the_file_deploys_by_itself_too(deployed: Served) -> None:
     subprocess.run(deploy, env=deployed.env, check=True, cwd=ROOT)
 
 
+def has_deployment(served: Served, name: str) -> bool:
+    return served.client.get(f"/deployments/name/{name}").is_success
+
+
 def test_served_flows_need_no_work_pool(deployed: Served, tmp_path: Path) -> None:
     with (tmp_path / "serve.log").open("wb") as log:
         serving = subprocess.Popen(
-            [*PTX, "serve"], env=deployed.env, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path
+            [*PTX, "serve", "--name", "here"],
+            env=deployed.env,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=tmp_path,
         )
     try:
-        wait_for("served flows", lambda: deployed.deployment("execute/execute")["work_pool_name"] is None, seconds=120)
-        run = deployed.trigger("execute/execute", task("served", "true"))
+        wait_for("served flows", lambda: has_deployment(deployed, "execute/here"), seconds=120)
+        run = deployed.trigger("execute/here", task("served", "true"))
         deployed.in_state(run["id"], *ENDED)
 
         assert deployed.run(run["id"])["state"]["type"] == "COMPLETED"
         assert (tmp_path / "ptx-output" / "served" / "report.json").is_file()
     finally:
         end_group(serving)
-        deployed.ptx("deploy", cwd=tmp_path)
+
+
+def test_serving_under_a_name_that_is_on_a_pool_is_refused(deployed: Served, tmp_path: Path) -> None:
+    done = deployed.ptx("serve", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "execute/execute: is on the work pool 'ptx'" in done.stderr
 
 
 def test_a_flow_that_is_none_of_ours_is_told(deployed: Served, tmp_path: Path) -> None:
