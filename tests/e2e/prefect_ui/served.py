@@ -59,7 +59,7 @@ class Served:
             "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "60",
             "DO_NOT_TRACK": "1",
             "PTX_STATE_DIR": str(home / "state"),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         }
         self.client = httpx.Client(base_url=self.env["PREFECT_API_URL"], timeout=30)
         self._process: subprocess.Popen[bytes] | None = None
@@ -92,15 +92,19 @@ class Served:
         return found
 
     def trigger(self, name: str, spec: Any) -> dict[str, Any]:
-        """A new run of a deployment; waits while the database is busy."""
+        """A new run of a deployment."""
         place = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
+        found: dict[str, Any] = self.post(place, {"parameters": {"spec": spec}})
+        return found
 
-        def created() -> Any:
-            answer = self.client.post(place, json={"parameters": {"spec": spec}})
+    def post(self, place: str, body: Mapping[str, Any]) -> Any:
+        """What the server answers; 503 says that its database is busy, and is waited for."""
+
+        def answered() -> httpx.Response | None:
+            answer = self.client.post(place, json=body)
             return answer if answer.status_code != 503 else None
 
-        found: dict[str, Any] = wait_for("new run", created, seconds=60).raise_for_status().json()
-        return found
+        return wait_for(f"answer to {place}", answered, seconds=90).raise_for_status().json()
 
     def run(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.client.get(f"/flow_runs/{run_id}").raise_for_status().json()
@@ -122,11 +126,11 @@ class Served:
 
     def runs_of(self, deployment_id: str) -> list[dict[str, Any]]:
         body = {"deployments": {"id": {"any_": [deployment_id]}}, "sort": "START_TIME_ASC"}
-        found: list[dict[str, Any]] = self.client.post("/flow_runs/filter", json=body).raise_for_status().json()
+        found: list[dict[str, Any]] = self.post("/flow_runs/filter", body)
         return found
 
     def artifacts_of(self, run_id: str) -> Mapping[str, dict[str, Any]]:
-        rows = self.client.post("/artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [run_id]}}}).json()
+        rows = self.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}})
         return {row["key"]: row for row in rows if row["key"]}
 
 

@@ -37,7 +37,7 @@ def test_a_run_killed_while_it_waits_asks_again_without_doing_a_section_twice(de
 
         def found() -> str | None:
             body = {"flow_runs": {"name": {"any_": ["execute: killed"]}, "state": {"type": {"any_": ["PAUSED"]}}}}
-            rows = deployed.client.post("/flow_runs/filter", json={**body, "sort": "START_TIME_DESC"}).json()
+            rows = deployed.post("/flow_runs/filter", {**body, "sort": "START_TIME_DESC"})
             fresh = [row["id"] for row in rows if row["id"] not in seen]
             return fresh[0] if fresh else None
 
@@ -64,7 +64,7 @@ def test_a_run_that_waits_can_be_cancelled(deployed: Served, tmp_path: Path) -> 
 
     # What the UI's Cancel sends.
     state = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-    deployed.client.post(f"/flow_runs/{run_id}/set_state", json=state).raise_for_status()
+    deployed.post(f"/flow_runs/{run_id}/set_state", state)
     run = deployed.in_state(run_id, *ENDED, seconds=90)
 
     assert run["state"]["type"] == "CANCELLED", run["state"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.e2e.prefect_ui.served import ENDED, Served, task, wait_for
 
-EVERY_S = 10
+EVERY_S = 20
 
 
 def scheduled(served: Served, name: str, *, paused: bool) -> str:
@@ -25,8 +25,7 @@ def scheduled(served: Served, name: str, *, paused: bool) -> str:
         "schedules": [{"active": True, "schedule": {"interval": EVERY_S}}],
         "paused": paused,
     }
-    made: dict[str, Any] = served.client.post("/deployments/", json=body).raise_for_status().json()
-    return str(made["id"])
+    return str(served.post("/deployments/", body)["id"])
 
 
 def test_a_schedule_fires_and_a_paused_deployment_does_not(deployed: Served) -> None:
