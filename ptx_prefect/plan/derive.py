@@ -98,18 +98,18 @@ def tree_root(spec: SectioningSpec) -> Path:
     return place_of_base(spec.base) / inner
 
 
-def config_for(draft: SectionDraft, config: Mapping[str, Any]) -> dict[str, Any]:
+def config_for(files: Sequence[str], config: Mapping[str, Any]) -> dict[str, Any]:
     """The worker's configuration for one section: ``{files}`` in an `argv` becomes the section's files."""
     argv = config.get("argv")
     if not isinstance(argv, Sequence) or isinstance(argv, str) or FILES not in argv:
         return dict(config)
-    expanded = [part for item in argv for part in (draft.files if item == FILES else (item,))]
+    expanded = [part for item in argv for part in (files if item == FILES else (item,))]
     return {**config, "argv": expanded}
 
 
 def prefixed(paths: Sequence[str], spec: SectioningSpec) -> tuple[str, ...]:
-    """Paths below `root` as paths of the tree."""
-    inner = (spec.main_task.root or ".").strip("/")
+    """Paths below `root` as paths of the tree, or of the working directory where there is no base."""
+    inner = (spec.main_task.root or ".").rstrip("/").removeprefix("./")
     return tuple(paths) if inner in ("", ".") else tuple(f"{inner}/{path}" for path in paths)
 
 

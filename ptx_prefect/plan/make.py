@@ -179,7 +179,7 @@ def _from_tree(
             writes=prefixed(draft.writes, spec),
         )
         known = _with_files(learned, kind, draft, seconds)
-        section = _section(component, (kind, config_for(draft, config)), spec, settings, known)
+        section = _section(component, (kind, config_for(prefixed(draft.files, spec), config)), spec, settings, known)
         if section.estimate_from == "default":
             section = replace(section, estimate_s=DEFAULT_ESTIMATE_S * size / typical, estimate_from="size")
         shares = shares_of(draft.files, root=root, kind=kind)

@@ -93,3 +93,16 @@ def test_no_deadline_passes_the_maximum(tmp_path: Path) -> None:
     main_task = {"level": None, "root": None, "components": ["a"]}
 
     assert plan_of(tmp_path, tmp_path, main_task=main_task).sections[0].timeout_s == 600
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_command_finds_its_files_where_it_runs(tmp_path: Path, absolute: bool) -> None:
+    root = tmp_path / "src"
+    root.mkdir()
+    (root / "a.py").touch()
+
+    plan = plan_of(root if absolute else Path("./src"), tmp_path, workdir=str(tmp_path))
+
+    (section,) = plan.sections
+    assert (tmp_path / section.config["argv"][1]).samefile(root / "a.py")
+    assert [tmp_path / path for path in section.writes] == [root / "a.py"]
