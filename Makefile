@@ -50,7 +50,7 @@ faults: setup  ## killed at 40 random instants, damaged and full stores, a serve
 soak: setup  ## 2,000 sections over ten minutes: memory, threads and open files do not grow
 	PTX_SOAK_SECTIONS=2000 PTX_SOAK_SECONDS_EACH=3 $(BIN)/python -m pytest tests/e2e/faults/test_soak.py -q -s --timeout=3600
 
-test-clusters: setup  ## Dask, Ray, PostgreSQL and an S3 store: installs what they need
+test-clusters: setup  ## Dask, Ray and a server on PostgreSQL: installs what they need; some minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,clusters]'
 	PTX_TEST_CLUSTERS=1 $(BIN)/python -m pytest tests/e2e/clusters
 

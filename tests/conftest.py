@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """``needs("claude")``: skipped, with the reason, where the program is not installed; ``clusters``: on request."""
     if item.get_closest_marker("clusters") and not os.environ.get("PTX_TEST_CLUSTERS"):
-        pytest.skip("Dask, Ray, PostgreSQL and an S3 store take minutes: `make test-clusters` runs them")
+        pytest.skip("Dask, Ray and a server on PostgreSQL take minutes: `make test-clusters` runs them")
     for mark in item.iter_markers("needs"):
         missing = [name for name in mark.args if shutil.which(name) is None]
         if missing:
