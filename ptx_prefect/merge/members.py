@@ -27,8 +27,7 @@ def gone_but_read(side: Edits, other: Edits) -> Iterator[str]:
     attributes = {name for line in lines for name in re.findall(r"\.(\w+)", line)}
     attributes -= {found.group(1) for line in lines if (found := _ATTRIBUTE.match(line))}
     for name in sorted(attributes & _members(side.removed)):
-        gone = rf"\.{name}\b|^[ \t]+(?:(?:async[ \t]+)?def[ \t]+)?{name}[ \t]*(?:[:=(]|$)"
-        if len(name) > 1 and not re.search(gone, side.side, re.M):
+        if len(name) > 1 and not re.search(_still_there(name, side.removed), side.side, re.M):
             yield name
     quoted = {name for line in lines for _, name in _QUOTED.findall(line)}
     quoted -= {found.group(2) for line in lines if (found := _KEY.match(line))}
@@ -40,6 +39,13 @@ def gone_but_read(side: Edits, other: Edits) -> Iterator[str]:
     for name in sorted(quoted & names):
         if not re.search(rf"^(?:(?:async[ \t]+)?def|class|from|import)\b.*\b{name}\b|^[ \t]*{name}\b", side.side, re.M):
             yield name
+
+
+def _still_there(name: str, removed: Counter[str]) -> str:
+    """What would show that objects still have the member: a use, a definition, a line of the class body."""
+    was_attribute = any((match := _ATTRIBUTE.match(line)) and match.group(1) == name for line in removed)
+    definition = rf"\.{name}\b|^[ \t]+(?:async[ \t]+)?def[ \t]+{name}\b"
+    return definition if was_attribute else rf"{definition}|^[ \t]+{name}[ \t]*(?:[:=]|$)"
 
 
 def _members(lines: Counter[str]) -> set[str]:
