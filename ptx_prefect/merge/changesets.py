@@ -9,6 +9,7 @@ from ptx_prefect.merge.folders import without_clashes
 from ptx_prefect.merge.histories import Histories, difference, in_order
 from ptx_prefect.merge.lineage import ancestors_of
 from ptx_prefect.merge.logic import Edit, logic_conflicts
+from ptx_prefect.merge.module_names import package_of
 from ptx_prefect.merge.moves import move_conflicts
 from ptx_prefect.merge.result import Conflict, Resolution
 from ptx_prefect.merge.versions import Version, whole_file_conflict
@@ -101,7 +102,8 @@ def _logic(histories: Histories, final: Mapping[str, Version]) -> tuple[Conflict
     paths = {path for path in histories.base.entries if path not in final}
     paths |= {path for path, version in final.items() if version.content is not None}
     contents = {path: version.content for path, version in final.items() if path.endswith(".py")}
-    return logic_conflicts(tuple(_edits(histories)), contents, rivals=rivals, paths=frozenset(paths))
+    package = package_of(histories.base.folder, paths)
+    return logic_conflicts(tuple(_edits(histories)), contents, rivals=rivals, paths=frozenset(paths), package=package)
 
 
 def _edits(histories: Histories) -> Iterator[Edit]:

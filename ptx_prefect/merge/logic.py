@@ -56,6 +56,7 @@ def logic_conflicts(
     *,
     rivals: Mapping[str, frozenset[str]],
     paths: frozenset[str],
+    package: str | None = None,
 ) -> tuple[Conflict, ...]:
     """Uses that a section added of names that a rival section took away or changed.
 
@@ -63,6 +64,7 @@ def logic_conflicts(
         final: the merged content of every edited path; a use or a change that is not in it any more is of no harm.
         rivals: for each section those that neither build on it nor it on them.
         paths: every path of the merged tree (decides how a file is imported).
+        package: the tree's own name where it is itself a package.
     """
     added = [(edit, _words(_lines(edit.new) - _lines(edit.old))) for edit in edits if edit.new is not None]
     words_of = {section: set[bytes]() for section in rivals}
@@ -78,7 +80,7 @@ def logic_conflicts(
 
         if edit.old is not None and edit.old != edit.new and _suspects(edit, is_wanted):
             last = final.get(edit.path)
-            changed += _changed_names(edit, final.get(twin_of(edit.path)) if last is None else last, paths)
+            changed += _changed_names(edit, final.get(twin_of(edit.path)) if last is None else last, paths, package)
     if not changed:
         return ()
     return tuple(_found(changed, added, final, rivals, paths))
@@ -120,9 +122,9 @@ def _end_of_parameters(text: bytes, start: int) -> int:
     return len(text)
 
 
-def _changed_names(edit: Edit, final: bytes | None, paths: frozenset[str]) -> list[_Changed]:
+def _changed_names(edit: Edit, final: bytes | None, paths: frozenset[str], package: str | None) -> list[_Changed]:
     before = surface_of(edit.old or b"")
-    modules = module_names(edit.path, paths)
+    modules = module_names(edit.path, paths, package)
     if final is None:
         return [_Changed(edit.section, module, Offer(module), None, is_module=True) for module in modules]
     after = surface_of(final)

@@ -7,11 +7,11 @@ from collections.abc import Container
 SOURCE_FOLDERS = ("src", "lib", "python")
 
 
-def module_names(path: str, paths: Container[str]) -> tuple[str, ...]:
+def module_names(path: str, paths: Container[str], package: str | None = None) -> tuple[str, ...]:
     """The dotted names under which ``path`` may be imported, the likeliest first.
 
     The likeliest starts at the outermost package (folders with an ``__init__.py``); others start at the root of the
-    tree and below a folder such as ``src``.
+    tree and below a folder such as ``src``, and at the tree itself where it is a package of that name.
     """
     parts = path.rpartition(".")[0].split("/")
     folders = parts[:-1]
@@ -21,8 +21,17 @@ def module_names(path: str, paths: Container[str]) -> tuple[str, ...]:
     starts = [start, 0]
     if folders and folders[0] in SOURCE_FOLDERS:
         starts.append(1)
-    names = (".".join(_without_init(parts[one:])) for one in starts)
+    names = [".".join(_without_init(parts[one:])) for one in starts]
+    if package:
+        names.append(".".join([package, *_without_init(parts)]))
     return tuple(dict.fromkeys(name for name in names if name)) or (parts[-1],)
+
+
+def package_of(root: str, paths: Container[str]) -> str | None:
+    """The name of a tree that is itself a package; ``root`` is its folder."""
+    name = root.rstrip("/").rpartition("/")[2]
+    has_namesake = f"{name}/__init__.py" in paths or f"{name}.py" in paths
+    return name if "__init__.py" in paths and name.isidentifier() and not has_namesake else None
 
 
 def is_package(path: str) -> bool:

@@ -72,6 +72,11 @@ class Base:
         rows = run_git(root, "ls-tree", "-r", "-z", "--full-tree", f"{commit}:{prefix}").split(b"\0")
         return Base(root, dict(_tree_rows(rows)), commit, prefix, is_git=True)
 
+    @property
+    def folder(self) -> str:
+        """Where the tree lies: the directory, or the folder of the repository."""
+        return self.prefix.rstrip("/") or self.root.as_posix()
+
     def paths(self) -> tuple[str, ...]:
         """Every path, sorted."""
         return tuple(self.entries)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pyflakes import checker, messages
 
-from ptx_prefect.merge.module_names import is_package, module_names, twin_of, with_parents
+from ptx_prefect.merge.module_names import is_package, module_names, package_of, twin_of, with_parents
 from ptx_prefect.merge.surface import Surface, surface_of
 from ptx_prefect.merge.uses import Place, Use, uses_of
 from ptx_prefect.tree.base import Base
@@ -51,13 +51,14 @@ def name_findings(base: Base, merged: Changeset, *, seen: Seen | None = None) ->
     before = dict(base.read_many(path for path in after if path in base.entries))
     there = {change.path: change.content is not None for change in merged.changes}
     paths = frozenset(p for p in base.entries if there.get(p, True)) | {p for p, is_there in there.items() if is_there}
+    package = package_of(base.folder, paths)
     findings: list[Finding] = []
     for path, content in after.items():
         findings += _undefined(path, before.get(path), content, seen) if content else ()
-    lost = list(_lost_names(before, after, paths, seen))
+    lost = list(_lost_names(before, after, paths, package, seen))
     if lost:
         findings += _uses_of_lost(lost, base, after, paths, seen)
-    findings += _imports_of_nothing(base, before, after, paths, seen)
+    findings += _imports_of_nothing(base, before, after, paths, package, seen)
     return tuple(dict.fromkeys(findings))
 
 
@@ -93,11 +94,15 @@ def _surface(content: bytes, seen: Seen) -> Surface | None:
 
 
 def _lost_names(
-    before: Mapping[str, bytes], after: Mapping[str, bytes | None], paths: frozenset[str], seen: Seen
+    before: Mapping[str, bytes],
+    after: Mapping[str, bytes | None],
+    paths: frozenset[str],
+    package: str | None,
+    seen: Seen,
 ) -> Iterator[_Lost]:
     for path, old in before.items():
         new = after[path] if after[path] is not None else after.get(twin_of(path))
-        names = module_names(path, paths | {path})
+        names = module_names(path, paths | {path}, package)
         if new is None:
             yield from (_Lost(name, path, is_module=True) for name in names)
             continue
@@ -142,14 +147,20 @@ def _python_files(base: Base, after: Mapping[str, bytes | None]) -> Iterator[tup
 
 
 def _imports_of_nothing(
-    base: Base, before: Mapping[str, bytes], after: Mapping[str, bytes | None], paths: frozenset[str], seen: Seen
+    base: Base,
+    before: Mapping[str, bytes],
+    after: Mapping[str, bytes | None],
+    paths: frozenset[str],
+    package: str | None,
+    seen: Seen,
 ) -> Iterator[Finding]:
     for path, content in after.items():
         if content is None:
             continue
         old = {row[1:] for row in _imports(path, before.get(path, b""), paths, seen)}
-        for line, module, name in _imports(path, content, paths, seen):
-            if (module, name) in old or not _is_ours(module, paths):
+        for line, written, name in _imports(path, content, paths, seen):
+            module = written.removeprefix(f"{package}.") if package else written
+            if (written, name) in old or not (module != written or _is_ours(module, paths)):
                 continue
             home = _home_of(module, paths)
             if home is None and not _exists(module, paths):

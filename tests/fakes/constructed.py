@@ -127,6 +127,7 @@ def _class_renamed(at: Scene, dice: random.Random) -> tuple[str, str] | None:
 
 def _attribute_renamed(at: Scene, dice: random.Random) -> tuple[str, str] | None:
     names = sorted(set(re.findall(r"^ +self\.(\w{3,}) = ", at.text, re.M)))
+    names = [name for name in names if f"def {name}(" not in at.text]
     if not names:
         return None
     name = dice.choice(names)

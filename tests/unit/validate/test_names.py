@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ptx_prefect.merge.changesets import merge_changesets
 from ptx_prefect.tree.base import Base
 from ptx_prefect.tree.changeset import Changeset, FileChange, digest_of
 from ptx_prefect.validate.names import name_findings
@@ -126,3 +127,43 @@ def test_what_resolves_or_never_did_is_not_told(base: Base, case: str) -> None:
 )
 def test_syntax_is_checked_where_there_is_one(path: str, content: bytes, is_wrong: bool) -> None:
     assert (syntax_error_in(path, content) is not None) is is_wrong
+
+
+SHOP = {
+    "__init__.py": "",
+    "stock.py": "def area(x):\n    return x\n\n\ndef spare():\n    return 1\n",
+    "user.py": "from shop.stock import spare\n\n\ndef main():\n    return spare()\n",
+    "other.py": "X = 1\n",
+}
+
+
+def test_a_tree_that_is_itself_a_package_resolves_its_own_imports(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for path, text in SHOP.items():
+        (folder / path).write_text(text)
+    base = Base.of_directory(folder)
+
+    def told(path: str, text: str) -> list[str]:
+        change = FileChange(path, digest_of(SHOP[path].encode()), text.encode())
+        return [str(row) for row in name_findings(base, Changeset((change,)))]
+
+    assert "shop.stock.spare" in told("stock.py", "def area(x):\n    return x\n")[0]
+    assert told("other.py", "from shop.stock import area\nfrom shop import user\nimport shop.stock\nX = area\n") == []
+    assert "'gone'" in told("other.py", "import shop.gone\n")[0]
+    assert "'never'" in told("other.py", "from shop.stock import never\n")[0]
+
+
+def test_a_tree_that_is_itself_a_package_has_its_logic_conflicts_flagged(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for path, text in SHOP.items():
+        (folder / path).write_text(text)
+    gone, used = "def area(x):\n    return x\n", "from shop.stock import spare\n\nX = spare()\n"
+    sides = [
+        (path, Changeset((FileChange(path, digest_of(SHOP[path].encode()), text.encode()),)))
+        for path, text in (("stock.py", gone), ("other.py", used))
+    ]
+
+    (conflict,) = {row.kind for row in merge_changesets(Base.of_directory(folder), sides).conflicts}
+    assert conflict == "logic"
