@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from ptx_prefect.cli import cache as _cache  # noqa: F401 - adds its commands
-from ptx_prefect.cli import completion as _completion  # noqa: F401
-from ptx_prefect.cli import deploy as _deploy  # noqa: F401
-from ptx_prefect.cli import doctor as _doctor  # noqa: F401
-from ptx_prefect.cli import init as _init  # noqa: F401
-from ptx_prefect.cli import review as _review  # noqa: F401
-from ptx_prefect.cli import schema as _schema  # noqa: F401
-from ptx_prefect.cli.commands import main
+import sys
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code instead of leaving the process."""
+    match sys.argv[1:] if args is None else list(args):
+        case ["merge-file", base, ours, theirs, "--path", path, "--marker-size", size] if size.isdecimal():
+            # As git calls the merge driver, once for each file: the other commands cost more to load than a merge.
+            from ptx_prefect.merge import driver
+
+            return driver.run(base, ours, theirs, path=path, marker_size=int(size))
+        case words:
+            from ptx_prefect.cli.registry import main as run
+
+            return run(words)

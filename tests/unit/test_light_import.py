@@ -15,7 +15,7 @@ SPEC = Path(__file__).parents[1] / "cases" / "wheel" / "spec.json"
     ("statement", "absent"),
     [
         ("import ptx_prefect", {"prefect", "networkx", "libcst", "pydantic", "rich"}),
-        ("import ptx_prefect.cli", {"prefect", "networkx", "libcst", "pydantic", "rich"}),
+        ("import ptx_prefect.cli", {"prefect", "networkx", "libcst", "pydantic", "rich", "click"}),
         ("import ptx_prefect.merge.driver", {"prefect", "networkx"}),
         ("import ptx_prefect.vote", {"prefect"}),
         ("import ptx_prefect.plan.make", {"prefect", "networkx", "ptx_prefect.plan.references"}),
