@@ -379,7 +379,16 @@ def shared_sandbox() -> Sandbox:
     with _shared_lock:
         pid = os.getpid()
         if pid not in _shared:
-            _shared.clear()  # a forked child must not use its parent's
             _shared[pid] = Sandbox()
             atexit.register(_shared[pid].close)
         return _shared[pid]
+
+
+def _forget_shared() -> None:
+    """A fork starts a sandbox of its own; another thread may have held the lock when it was forked."""
+    global _shared_lock
+    _shared.clear()
+    _shared_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_shared)

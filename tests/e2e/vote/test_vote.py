@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -152,3 +154,18 @@ def test_a_vote_can_be_held_many_times(sandbox: Sandbox) -> None:
             {"a": GOOD, "bad": WRONG}, sandbox, tests=[f"assert area({number}, 1) == {number}"], settings=quick
         )
         assert decision.winner == "a"
+
+
+def test_a_fork_holds_votes_while_a_thread_of_its_parent_does() -> None:
+    """The parent's sandbox and locks are not the child's."""
+    rivals = [Candidate("slow", SLOW), Candidate("fast", GOOD)]
+    task = {"entry_point": "area", "tests": ["assert area(3, 4) == 12"]}
+    busy = threading.Thread(target=lambda: [vote(rivals, **task) for _ in range(3)])  # type: ignore[arg-type]
+    busy.start()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if vote(rivals, **task).winner == "fast" else 1)  # type: ignore[arg-type]
+    status = os.waitpid(child, 0)[1]
+    busy.join()
+
+    assert status == 0
