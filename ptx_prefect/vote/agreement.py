@@ -54,11 +54,11 @@ def group_by_behaviour(field: Mapping[str, Behaviour]) -> tuple[tuple[tuple[str,
 
 
 def _is_degenerate(outputs: Sequence[Output]) -> bool:
-    return bool(outputs) and all(output.kind != "value" or output.key == "None" for output in outputs)
+    return bool(outputs) and all(output.kind != "value" or output.seen == "None" for output in outputs)
 
 
 def _vector(outputs: Sequence[Output]) -> tuple[str, ...]:
-    return tuple(output.key if output.kind == "value" else f"\0{output.kind}" for output in outputs)
+    return tuple(output.seen if output.kind == "value" else f"\0{output.kind}" for output in outputs)
 
 
 def _supports(groups: Sequence[Sequence[Behaviour]]) -> list[float]:

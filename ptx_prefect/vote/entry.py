@@ -103,11 +103,11 @@ def _alike(
     if not passing:
         return {}
     compared = laboratory.compare([leader, *passing])
-    mine = [(output.kind, output.key) for output in compared.outputs.get(leader.name, ())]
+    mine = [(output.kind, output.seen) for output in compared.outputs.get(leader.name, ())]
     return {
         one.name: results[one.name]
         for one in passing
-        if [(output.kind, output.key) for output in compared.outputs.get(one.name, ())] == mine
+        if [(output.kind, output.seen) for output in compared.outputs.get(one.name, ())] == mine
     }
 
 

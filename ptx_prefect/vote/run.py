@@ -242,8 +242,8 @@ def first_difference(winner: str, others: Sequence[str], compared: Compared) -> 
     mine = compared.outputs.get(winner, ())
     for name in others:
         for call, one, other in zip(compared.calls, mine, compared.outputs.get(name, ()), strict=False):
-            if (one.kind, one.key) != (other.kind, other.key):
-                return Difference(call, _shown(one.kind, one.key), name, _shown(other.kind, other.key))
+            if (one.kind, one.seen) != (other.kind, other.seen):
+                return Difference(call, _shown(one.kind, one.seen), name, _shown(other.kind, other.seen))
     return None
 
 

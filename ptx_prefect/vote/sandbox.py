@@ -349,16 +349,18 @@ def _end(reply: Reply) -> str:
 def _in_order(reply: Reply, start: int) -> bool:
     """Whether the answers are numbered as asked; a candidate that writes its own frames gets out of step."""
     return all(
-        len(frame) == 3 and type(frame[0]) is int and frame[0] == start + place
+        len(frame) in (3, 4) and type(frame[0]) is int and frame[0] == start + place
         for place, frame in enumerate(reply.frames[1:])
     )
 
 
 def _outputs(reply: Reply) -> list[Output]:
-    return [_output(frame[1], frame[2]) for frame in reply.frames[1:]]
+    return [_output(*frame[1:]) for frame in reply.frames[1:]]
 
 
-def _output(kind: object, payload: Any) -> Output:
+def _output(kind: object, payload: Any, effect: object = "") -> Output:
+    if kind == "value" and payload is None and effect:
+        return Output("value", "None", None, True, plain_text(str(effect)))
     if kind == "value":
         try:
             value = decode(payload)

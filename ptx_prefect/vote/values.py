@@ -33,12 +33,19 @@ class Output:
         key: canonical text of the value, equal for values that count as the same; or the error's type name.
         value: the value rebuilt from builtin types; ``None`` where it has no such form (see ``plain``).
         plain: whether ``value`` stands for all of what the call gave.
+        effect: canonical text of the arguments after a call that gave None and changed them; else empty.
     """
 
     kind: Literal["value", "error", "timeout", "lost"]
     key: str
     value: object = field(default=None, compare=False)
     plain: bool = field(default=False, compare=False)
+    effect: str = ""
+
+    @property
+    def seen(self) -> str:
+        """What agrees or differs between candidates: the value, or what the call did to its arguments."""
+        return f"changes its arguments to {self.effect}" if self.effect else self.key
 
 
 @dataclass(frozen=True, slots=True)

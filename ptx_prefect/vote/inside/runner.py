@@ -35,7 +35,8 @@ class _ExpiredError(BaseException):
 def run_job(job: dict[str, Any], pipe: int) -> None:
     """Do one job and stream frames (JSON lines) into the pipe.
 
-    Frames: ``["loaded"]`` or ``["broken", why]``, then for each call ``[index, kind, tree or text]``,
+    Frames: ``["loaded"]`` or ``["broken", why]``, then for each call ``[index, kind, tree or text]`` (and what
+    became of its arguments, see ``_maker``),
     or for a timing ``["first", thread_s, thread_s]`` (of calls not made before, and of the same calls again),
     then ``["rep", wall_s, thread_s, waits]`` and at last ``["keys", [key, ...]]``.
     """
@@ -95,23 +96,31 @@ def _call_all(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> No
     for index, call in enumerate(job["calls"]):
         if index < job["start"]:
             continue
-        kind, found = _limited(_maker(call, namespace), job["call_cpu_s"], job["call_wall_s"])
+        kind, found = _limited(_maker(call, job["entry_point"], namespace), job["call_cpu_s"], job["call_wall_s"])
         if kind == "error":
             found = found.partition(":")[0]
-        emit([index, kind, found])
+        emit([index, kind, *found] if kind == "value" else [index, kind, found])
         expired += kind == "timeout"
         if expired >= job["max_timeouts"] or found == "wall":
             return
 
 
-def _maker(call: str, namespace: dict[str, Any]) -> Callable[[], Any]:
-    def make() -> Any:
-        return encode(_eval(_compile(call, "<call>", "eval", 0, True), namespace))
+def _maker(call: str, entry_point: str, namespace: dict[str, Any]) -> Callable[[], list[Any]]:
+    """Makes the call: its value as a tree; behind it, where it only acts on its arguments, what became of them."""
 
-    def run_program() -> Any:
+    def make() -> list[Any]:
+        run, arguments = _prepare(call, entry_point, namespace)
+        given = arguments()
+        value = run(given)
+        if value is None and given is not None:
+            after = key_of(encode(given))
+            return [None, after] if after != key_of(encode(arguments())) else [None]
+        return [encode(value)]
+
+    def run_program() -> list[Any]:
         own = dict(namespace)
         _exec(_compile(call, "<call>", "exec", 0, True), own)
-        return encode(own.get("_ptx_seen"))
+        return [encode(own.get("_ptx_seen"))]
 
     return run_program if call.startswith("_ptx_seen") else make
 

@@ -169,3 +169,20 @@ def test_a_fork_holds_votes_while_a_thread_of_its_parent_does() -> None:
     busy.join()
 
     assert status == 0
+
+
+def test_what_a_call_does_to_its_arguments_counts_where_it_gives_nothing(sandbox: Sandbox) -> None:
+    """Sorting in place is an answer too; a function that returns something may do as it likes with its arguments."""
+    field = {
+        "nothing": "def order(x):\n    pass",
+        "backwards": "def order(x):\n    x.sort(reverse=True)",
+        "sorts": "def order(x):\n    x.sort()",
+        "bubbles": "def order(x):\n    for _ in x:\n        for i in range(len(x) - 1):\n"
+        "            if x[i] > x[i + 1]:\n                x[i], x[i + 1] = x[i + 1], x[i]",
+    }
+    decision = hold(field, sandbox, entry_point="order", inputs=["order([3, 1, 2])", "order([2, 2, 1])"])
+
+    assert set(decision.groups[0]) == {"sorts", "bubbles"}
+    assert decision.difference is not None and "changes its arguments" in decision.difference.winner_gave
+    returning = {"copies": "def order(x):\n    return sorted(x)", "sorts": "def order(x):\n    x.sort()\n    return x"}
+    assert len(hold(returning, sandbox, entry_point="order", inputs=["order([3, 1, 2])"]).groups) == 1
