@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
 from ptx_prefect.merge.names import enclosing_definition
+from ptx_prefect.merge.nesting import keeps_nesting
 from ptx_prefect.merge.threeway import Versions, compare
 from ptx_prefect.merge.tokens import plain_words
 
@@ -24,7 +25,10 @@ def fuller_side(clash: Versions) -> tuple[str, ...] | None:
     fuller = [more for less, more in pairs if _has_the_lines(clash.base, less, more)]
     if not fuller:
         fuller = [more for less, more in pairs if _has_the_words(clash.base, less, more)]
-    return fuller[0] if len(fuller) == 1 else None
+    if len(fuller) != 1:
+        return None
+    less = clash.theirs if fuller[0] is clash.ours else clash.ours
+    return fuller[0] if keeps_nesting(clash.base, less) else None
 
 
 def _has_the_lines(base: Sequence[str], less: Sequence[str], more: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ptx_prefect.merge.alignment import align
 from ptx_prefect.merge.tokens import tokens_of
 
 
@@ -27,6 +28,14 @@ def moved_along(base: Sequence[str], plain: Sequence[str], edited: Sequence[str]
     if now != before or any(line.strip() and not line.startswith(before) for line in edited):
         return None
     return tuple(after + line[len(before) :] if line.strip() else line for line in edited)
+
+
+def keeps_nesting(base: Sequence[str], side: Sequence[str]) -> bool:
+    """True when the statements that a side left as they were stand as deep as before, relative to each other."""
+    blocks = align([line.strip() for line in base], [line.strip() for line in side])
+    before = [line for low, _, size in blocks for line in base[low : low + size]]
+    after = [line for _, low, size in blocks for line in side[low : low + size]]
+    return before == after or nesting(before) == nesting(after)
 
 
 def _margins(lines: Sequence[str]) -> list[str]:

@@ -56,6 +56,14 @@ def test_an_edit_that_only_one_side_has_is_not_dropped() -> None:
     assert merged(RETRY, ours, theirs).conflicts
 
 
+def test_a_side_that_also_moves_lines_out_of_a_block_is_not_contained_in_one_that_does_not() -> None:
+    base = b"def check(rows):\n    for row in rows:\n        verify(row)\n        report(rows)\n    return rows\n"
+    less = base.replace(b"        report(rows)\n", b"        count(row)\n    report(rows)\n")
+    more = base.replace(b"verify(row)\n", b"verify(row, strict=True)\n        count(row)\n")
+
+    assert merged(base, less, more).conflicts
+
+
 def test_quotes_commas_and_wrapping_are_layout() -> None:
     base = b"LOGGERS = configure('root', level='INFO', handlers=['console'])\n"
     formatted = b'LOGGERS = configure(\n    "root",\n    level="INFO",\n    handlers=["console"],\n)\n'
