@@ -14,13 +14,13 @@ from ptx_prefect.tree.globs import matcher_of
 def with_inferred_reads(
     spec: SectioningSpec, sections: Sequence[Section], *, state_dir: Path, notes: list[str]
 ) -> tuple[Section, ...]:
-    """The sections as claims, where the task asks for an order by references: each also reads the files of the tree
+    """The sections as claims: each also reads the files of the tree
     that the Python files it writes refer to. Only their order follows from it, not what they are shown.
 
     Raises:
         PlanError: there is no such tree.
     """
-    if spec.main_task.order != "references" or not (spec.base or spec.main_task.root):
+    if not (spec.base or spec.main_task.root):
         return tuple(sections)
     from ptx_prefect.plan.derive import prefixed, tree_root  # Reads code: not for other tasks.
     from ptx_prefect.plan.references import read_references

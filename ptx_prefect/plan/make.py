@@ -17,7 +17,6 @@ from ptx_prefect.plan.draft import SectionDraft
 from ptx_prefect.plan.durations import Durations, Learned
 from ptx_prefect.plan.file_times import bytes_of, seconds_of_files, shares_of
 from ptx_prefect.plan.graph import shape_of, topological_order
-from ptx_prefect.plan.inferred import with_inferred_reads
 from ptx_prefect.plan.plan import Edge, Plan, Section
 from ptx_prefect.run.simulate import lower_bound, simulate
 from ptx_prefect.settings import Settings
@@ -63,7 +62,9 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
         )
     sections, edges = settle_circles(sections, edges, choice=spec.on_cycle, notes=notes)
     claims = sections
-    if spec.main_task.level is None:
+    if spec.main_task.level is None and spec.main_task.order == "references":
+        from ptx_prefect.plan.inferred import with_inferred_reads  # Reads code: not for other tasks.
+
         claims = with_inferred_reads(spec, sections, state_dir=state_dir, notes=notes)
     settled = settle_claims(claims, {section.name: section.depends_on for section in sections}, choice=spec.on_overlap)
     sections = _with_edges(sections, settled.edges)
