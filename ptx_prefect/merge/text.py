@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -162,11 +162,27 @@ def _yaml_complaint(text: str) -> str | None:
     except ImportError:  # comes with Prefect; without it YAML is plain text
         return None
     try:
-        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
-            pass
+        return next(
+            (told for root in yaml.compose_all(text, Loader=yaml.SafeLoader) for told in _repeated_keys(root)), None
+        )
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         return " ".join(str(error).split())
-    return None
+
+
+def _repeated_keys(root: Any) -> Iterator[str]:
+    """What says that a key stands twice in one mapping of a YAML document."""
+    pending, seen = [root], set[int]()
+    while pending:
+        node = pending.pop()
+        if node is None or id(node) in seen or isinstance(node.value, str):
+            continue
+        seen.add(id(node))  # an alias leads to a node that was visited
+        if node.id == "sequence":
+            pending.extend(node.value)
+            continue
+        keys = [key.value for key, _ in node.value if isinstance(key.value, str) and key.value != "<<"]
+        yield from (f"the key {key!r} stands twice in one mapping" for key in keys if keys.count(key) > 1)
+        pending.extend(part for pair in node.value for part in pair)
 
 
 _SYNTAXES: dict[str, Callable[[str], str | None]] = {
