@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ConcurrentTaskRunner
 from pydantic import Field, TypeAdapter, WithJsonSchema
 
+from ptx_prefect.engine.artifacts import finish_artifacts
 from ptx_prefect.engine.forms import JSON_BOX, form_of
 from ptx_prefect.engine.references import with_variables
 from ptx_prefect.engine.sectioning import run_sectioning
@@ -59,8 +60,11 @@ class CalledFlow(Flow[..., dict[str, Any]]):
             # Copied, not built anew (`temporary_settings`): that reads every source again and takes 0.15 s.
             quiet = context.settings.flows.model_copy(update={"heartbeat_frequency": None})
             settings = context.settings.model_copy(update={"flows": quiet})
-            with SettingsContext(profile=context.profile, settings=settings):
-                return super().__call__(*args, **kwargs)
+            try:
+                with SettingsContext(profile=context.profile, settings=settings):
+                    return super().__call__(*args, **kwargs)
+            finally:
+                finish_artifacts()
 
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """As Prefect shows them with the flow run; of a long task its outline, since the server refuses 512 KB."""

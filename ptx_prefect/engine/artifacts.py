@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import queue
 import re
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.artifacts import update_progress_artifact as update_progress
+from prefect.context import SyncClientContext
 
 from ptx_prefect.engine.report_page import cell, report_page, table
 from ptx_prefect.plan.draw import plan_svg
@@ -109,13 +111,27 @@ class Publisher:
         self._todo.put(write)
 
     def close(self) -> None:
-        """Return when all is written, or when a server that does not answer has had :data:`CLOSE_S`."""
+        """No more to come. What is left is written while the flow ends: see :func:`finish_artifacts`."""
         self._todo.put(None)
-        self._thread.join(CLOSE_S)
+        _writing.append(self._thread)
 
     def _serve(self) -> None:
-        while (write := self._todo.get()) is not None:
-            write()
+        with SyncClientContext():  # The flow's own client is closed when the flow ends.
+            while (write := self._todo.get()) is not None:
+                write()
+
+
+_writing: list[threading.Thread] = []
+
+
+def finish_artifacts() -> None:
+    """Return when all artifacts are written, or when a server that does not answer has had :data:`CLOSE_S`."""
+    limit = time.monotonic() + CLOSE_S
+    while _writing:
+        _writing.pop().join(max(0.0, limit - time.monotonic()))
+
+
+atexit.register(finish_artifacts)  # Where a worker runs the flow, nobody else waits.
 
 
 class ProgressArtifact:

@@ -65,6 +65,7 @@ def test_sections_wait_for_memory_and_the_last_one_makes_room(monkeypatch: pytes
     events: list[Event] = []
     with on_event(events.append):
         report = sectioning(spec)
+    page = Path(report["artifacts"]["report_markdown"]).read_text()
     again: list[Event] = []
     with on_event(again.append):
         sectioning(spec, fresh=True)
@@ -73,7 +74,7 @@ def test_sections_wait_for_memory_and_the_last_one_makes_room(monkeypatch: pytes
     assert {row["attempts"] for row in report["results"]["completed_sections"]} == {1}
     assert any("make room" in event.detail for event in events if event.kind == "section_retry")
     assert any("make room" in note for note in report["notes"])
-    assert "## Workers" in Path(report["artifacts"]["report_markdown"]).read_text()
+    assert "## Workers" in page
     # The second run knows what they take.
     assert any("waits for memory" in event.detail for event in again)
     assert not [event for event in again if event.kind == "section_retry"]
@@ -99,3 +100,14 @@ def test_large_values_reach_what_builds_on_them_and_do_not_stay_in_memory(workdi
     assert report["status"] == "success"
     assert isinstance(outcomes["a"], KeptDone) and len(outcomes["a"].value) == 300_000  # type: ignore[arg-type]
     assert outcomes["b"].value == 300_000
+
+
+def test_every_artifact_is_written_when_a_run_returns() -> None:
+    from prefect.artifacts import Artifact
+
+    report = sectioning(task(command("only", "true"), task_id="pictures"))
+
+    assert report["status"] == "success"
+    found = {kind: Artifact.get(f"{kind}-pictures") for kind in ("plan", "progress", "report")}
+    assert all(found.values()) and "success" in str(found["report"].data)  # type: ignore[union-attr]  # not None
+    assert float(str(found["progress"].data)) == 100.0  # type: ignore[union-attr]  # as above
