@@ -7,6 +7,7 @@ than that go out together when more of them are ready than workers could take on
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 
 TINY_S = 0.03
@@ -14,7 +15,7 @@ TINY_S = 0.03
 BATCH_S = 0.25
 """What a batch may take: its sections' dependents wait for all of it."""
 MAX_SECTIONS = 500
-LEARN_FROM = 3
+LEARN_FROM, LEARN_FROM_LAST = 3, 32
 """Sections of one family that must have been quick before an unknown one is believed to be."""
 
 
@@ -30,24 +31,24 @@ class Batches:
     def __init__(self, families: Mapping[str, str], known: Mapping[str, float]) -> None:
         self._families = families
         self._known = known
-        self._longest: dict[str, float] = {}
-        self._seen: dict[str, int] = {}
+        self._took: dict[str, deque[float]] = {}
 
     def took(self, name: str, seconds: float) -> None:
         """A section ended after ``seconds`` of work."""
         family = self._families.get(name)
         if family is not None:
-            self._seen[family] = self._seen.get(family, 0) + 1
-            self._longest[family] = max(self._longest.get(family, 0.0), seconds)
+            self._took.setdefault(family, deque(maxlen=LEARN_FROM_LAST)).append(seconds)
 
     def seconds_of(self, name: str) -> float | None:
         """What the section will take, if it is believed to be tiny; None: it goes out alone.
 
-        One slow member makes its whole family suspect, whatever the others took.
+        A family is judged by the mean of its last members: a slow one among few makes it suspect, but a busy machine
+        that held up a single one of many does not.
         """
         family = self._families.get(name)
-        if family is not None and self._seen.get(family, 0) >= LEARN_FROM:
-            expected = self._longest[family]
+        took = self._took.get(family, ()) if family is not None else ()
+        if len(took) >= LEARN_FROM:
+            expected = sum(took) / len(took)
         elif name in self._known:
             expected = self._known[name]
         else:

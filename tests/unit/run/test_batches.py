@@ -70,3 +70,11 @@ def test_a_section_that_was_not_begun_is_skipped_once_the_run_has_stopped() -> N
     made.put_back("a")
 
     assert not made.is_active and "stopped" in str(made.outcomes["a"])
+
+
+def test_one_call_that_a_busy_machine_held_up_does_not_end_the_batches() -> None:
+    batches = Batches({f"s{n}": "f" for n in range(100)}, {})
+    for n in range(40):
+        batches.took(f"s{n}", 0.2 if n == 20 else 0.001)
+
+    assert batches.size("s99", ready=500, free=1, workers=4) > 10
