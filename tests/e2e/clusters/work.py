@@ -97,7 +97,7 @@ def unmeasured(report: Any, root: Path) -> Any:
 def run(spec: dict[str, Any], root: Path, env: dict[str, str], **settings: Any) -> dict[str, Any]:
     """The report of a run in a process of its own, with a state directory of its own."""
     process = start(spec, root, env, **settings)
-    said, errors = process.communicate(timeout=280)
+    said, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors[-4000:]
     report: dict[str, Any] = json.loads(said.splitlines()[-1])
     return report
