@@ -21,7 +21,7 @@ from ptx_prefect.engine.results import unpack_result
 from ptx_prefect.engine.storage import open_storage
 from ptx_prefect.engine.store import Store
 from ptx_prefect.engine.tasks import BatchFailedError
-from ptx_prefect.errors import PtxError, TreeError
+from ptx_prefect.errors import PtxError, RunError, TreeError
 from ptx_prefect.run.outcomes import Done, Failed, Outcome
 from ptx_prefect.tree import Base
 from ptx_prefect.tree.base import names_by_git
@@ -155,7 +155,10 @@ class ClusterRunner:
         # The edges for the picture only: as `wait_for` the results themselves would travel along.
         inputs: dict[str, set[Any]] = {"requests": {TaskRunResult(id=future.task_run_id) for future in after}}
         named = run_elsewhere.with_options(task_run_name=name)
-        future = self._runner.submit(named, {"requests": text, "trees": trees}, dependencies=inputs)
+        try:
+            future = self._runner.submit(named, {"requests": text, "trees": trees}, dependencies=inputs)
+        except Exception as error:
+            raise RunError(f"the cluster takes no sections any more ({type(error).__name__}: {error})") from error
         self._under_way[future.task_run_id] = tuple(request.section for request in requests), future
         return future
 

@@ -67,6 +67,8 @@ def prefect_server(home: Path, **settings: str) -> Iterator[dict[str, str]]:
     env = {**os.environ, "PREFECT_HOME": str(home), "PYTHONPATH": str(ROOT), **settings}
     env |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "DO_NOT_TRACK": "1"}
     env |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    # A machine with much else to do is no failure of a network.
+    env |= {f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{kind}": "300s" for kind in ("CONNECT", "TCP")}
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with program(argv, home / "server.log", env=env, cwd=home):
         url = f"{env['PREFECT_API_URL']}/health"

