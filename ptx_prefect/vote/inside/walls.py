@@ -103,6 +103,9 @@ def _new_root(root: str, readable: list[str]) -> None:
             _write(root + path, "")
             _bind(path, root + path, kernel.MS_NOSUID | (0 if path in _DEVICES else kernel.MS_RDONLY))
     os.makedirs(root + _SCRATCH, exist_ok=True)  # noqa: PTH103
+    # It belongs to whoever runs us, and so to candidates where they have no user id of their own.
+    sealed = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
+    kernel.mount("none", root, "", kernel.MS_BIND | kernel.MS_REMOUNT | sealed)
     kernel.enter_root(root)
 
 
