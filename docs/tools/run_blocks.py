@@ -32,7 +32,7 @@ BIN = ROOT / ".venv" / "bin"
 TIMEOUT_S = 900
 PAGES = ("README.md", "deployments/README.md", "skill/*/SKILL.md", "examples/*.md", "docs/**/*.md")
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<mark>run|file): (?P<value>[^\n]*?) -->\n+)?"
+    r"(?:^ *<!-- (?P<mark>run|file): (?P<value>[^\n]*?) -->\n+)?"
     r"^(?P<indent> *)```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```",
     re.MULTILINE | re.DOTALL,
 )
