@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -130,14 +131,15 @@ def starts_of(marks: Path) -> list[str]:
 
 
 def worker_processes(place: Path) -> list[int]:
-    """The Dask worker itself, below its nanny: the process that has PTX_STATE_DIR there and runs a worker."""
+    """The Dask worker itself, below its nanny (which is known by where it runs)."""
     import psutil
 
     found = []
-    for process in psutil.process_iter():
+    for nanny in psutil.process_iter():
         try:
-            if "spawn_main" in " ".join(process.cmdline()) and process.cwd() == str(place):
-                found.append(process.pid)
+            if "dask_worker" in " ".join(nanny.cmdline()) and nanny.cwd() == str(place):
+                below = nanny.children()
+                found += [one.pid for one in below if re.search("dask worker|spawn_main", " ".join(one.cmdline()))]
         except (psutil.AccessDenied, psutil.NoSuchProcess, FileNotFoundError):
             continue
     return found
