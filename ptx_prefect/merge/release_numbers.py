@@ -7,7 +7,8 @@ import re
 from ptx_prefect.merge.threeway import Versions
 from ptx_prefect.merge.tokens import plain_words
 
-_NAMED = re.compile(r"\s*_*(?:\w+_)?(?:version|release)(?:_info)?_*\s*=", re.I)
+# The program's own number alone: what another name says (API_VERSION, min_version) is a constant like any other.
+_NAMED = re.compile(r"\s*_*(?:version|release)(?:_info)?_*\s*=", re.I)
 _TEXT = re.compile(r'"([^"]*)"')
 
 

@@ -247,3 +247,11 @@ def test_python_2_is_merged_where_one_version_is_taken_as_it_is() -> None:
     more = fix.replace(b"print 'rows', rows", b"print 'rows', len(rows)").replace(b"return rows", b"return list(rows)")
 
     assert merged(base, fix, more).content == more
+
+
+@pytest.mark.parametrize("name", ["API_VERSION", "min_version", "schema_version"])
+def test_two_numbers_of_anything_but_the_release_are_a_conflict(name: str) -> None:
+    """Which protocol or which oldest Python: a person decides."""
+    base, ours, theirs = (f'{name} = "{number}"\n'.encode() for number in ("2.0", "2.1", "3.0"))
+
+    assert not merged(base, ours, theirs).is_clean
