@@ -30,6 +30,9 @@ class Claims:
     def __init__(self, state_dir: Path) -> None:
         self._root = state_dir / "claims"
         self._mine: set[Path] = set()
+        me = os.getpid()
+        text = json.dumps({"place": process_tree.place(), "owner": me, "started": process_tree.started(me)})
+        self._name = text.encode()
 
     def __enter__(self) -> Claims:
         return self
@@ -67,7 +70,7 @@ class Claims:
     def _written(self, path: Path) -> bool:
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            _write(path)
+            self._write(path)
         except FileExistsError:
             if _is_held(path):
                 return False
@@ -76,18 +79,15 @@ class Claims:
                 if _is_held(path):
                     return False
                 path.unlink(missing_ok=True)
-                _write(path)
+                self._write(path)
         return True
 
-
-def _write(path: Path) -> None:
-    me = os.getpid()
-    text = json.dumps({"place": process_tree.place(), "owner": me, "started": process_tree.started(me)})
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
+    def _write(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(descriptor, self._name)
+        finally:
+            os.close(descriptor)
 
 
 def _is_held(path: Path) -> bool:
