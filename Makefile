@@ -40,9 +40,9 @@ docs: setup  ## the site, built strictly, in site/; its reference is written fro
 schema: setup  ## the JSON schemas in schema/, after the task, settings or report changed
 	for kind in task config report; do $(BIN)/python -m ptx_prefect schema $$kind > schema/$$kind.new && mv schema/$$kind.new schema/$$kind.schema.json; done
 
-test-browser: setup  ## a real Chromium on Prefect's UI; PTX_SCREENSHOTS=DIR keeps the pictures
+test-browser: setup  ## Prefect's UI in a real Chromium, schedules, automations, reviews under attack; PTX_SCREENSHOTS=DIR keeps the pictures
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,browser]'
-	$(BIN)/python -m pytest tests/e2e/prefect_ui/test_browser.py -m browser -q
+	$(BIN)/python -m pytest tests/e2e/prefect_ui -m 'browser or server' -q
 
 faults: setup  ## killed at 40 random instants, damaged and full stores, a server that goes away; prints the counts
 	PTX_FAULT_INSTANTS=40 $(BIN)/python -m pytest tests/e2e/faults -q -s --timeout=3600

@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from ptx_prefect.engine.artifacts import review_artifact
 from ptx_prefect.engine.events import review_requested
 from ptx_prefect.engine.pause import CancelledWhilePausedError, ask
-from ptx_prefect.engine.review import Answer, answer_of, command_of, form_for, page_of, questions_of
+from ptx_prefect.engine.review import Answer, Question, answer_of, command_of, form_for, page_of, questions_of
 from ptx_prefect.engine.reviewed import Check, Reviewed, Sides
 from ptx_prefect.errors import RunError
 from ptx_prefect.merge.changesets import merge_changesets
@@ -45,54 +45,47 @@ def hold_review(
         say: tells whoever follows the run that it waits.
     """
     began_s = time.monotonic()
-    reviewed = _rounds(spec, base, sides, found, check, after, state, say)
-    waited = {**reviewed.record, "waited_seconds": round(time.monotonic() - began_s, 1)}
-    return replace(reviewed, record=waited)
-
-
-def _rounds(
-    spec: SectioningSpec,
-    base: Base,
-    sides: Sides,
-    found: Validation,
-    check: Check,
-    after: Mapping[str, Sequence[str]],
-    state: Path,
-    say: Callable[[str], object],
-) -> Reviewed:
-    order = [name for name, _ in sides]
     full = merge_changesets(base, sides, after=after)
-    questions = questions_of(places_of(full), found.merged.conflicts, order)
-    objections: tuple[str, ...] = ()
+    questions = questions_of(places_of(full), found.merged.conflicts, [name for name, _ in sides])
     run = str(flow_run.get_id())
+    objections: tuple[str, ...] = ()
+    reviewed: Reviewed | None = None
     for number in range(1, MAX_ROUNDS + 1):
         page = page_of(found, questions, objections, run)
         _announce(spec, page, number, len(questions), run)
         say(f"waiting for a review: `{command_of(run)}`, or Resume in Prefect's UI")
-        try:
-            filled = ask(
-                form_for(questions, page),
-                key=f"review-{number}",
-                timeout_s=spec.review_timeout_seconds,
-                waiting=state,
-                about=f"{spec.task_id}: {len(questions)} conflict(s), publishing",
-            )
-        except CancelledWhilePausedError as error:
-            return _unpublished(found, "cancelled", str(error), number)
-        except RunError as error:
-            return _unpublished(found, "not asked", str(error), number)
-        if filled is None:
-            waited = seconds_text(spec.review_timeout_seconds)
-            return _unpublished(found, "unanswered", f"nobody answered the review within {waited}", number)
-        answer = answer_of(filled, questions)
-        if not answer.approved:
-            return _unpublished(found, "rejected", "the publishing was rejected in the review", number, answer)
-        objections = answer.mistakes
-        if not objections:
-            done, objections = _carry_out(answer, sides, found, check, after, number)
-            if done is not None:
-                return done
-    return _unpublished(found, "unanswered", f"no answer could be carried out in {MAX_ROUNDS} rounds", MAX_ROUNDS)
+        answer = _answer(spec, questions, page, number, state)
+        if isinstance(answer, Answer):
+            reviewed, objections = _carry_out(answer, sides, found, check, after, number)
+        else:
+            reviewed = _unpublished(found, *answer, number)
+        if reviewed is not None:
+            break
+    else:
+        reviewed = _unpublished(found, "unanswered", f"no answer of {MAX_ROUNDS} could be carried out", MAX_ROUNDS)
+    waited = round(time.monotonic() - began_s, 1)
+    return replace(reviewed, record={**reviewed.record, "waited_seconds": waited})
+
+
+def _answer(
+    spec: SectioningSpec, questions: Sequence[Question], page: str, number: int, state: Path
+) -> Answer | tuple[str, str]:
+    """What the person says; or why nobody said anything, as outcome and reason."""
+    try:
+        filled = ask(
+            form_for(questions, page),
+            key=f"review-{number}",
+            timeout_s=spec.review_timeout_seconds,
+            waiting=state,
+            about=f"{spec.task_id}: {len(questions)} conflict(s), publishing",
+        )
+    except CancelledWhilePausedError as error:
+        return "cancelled", str(error)
+    except RunError as error:
+        return "not asked", str(error)
+    if filled is None:
+        return "unanswered", f"nobody answered the review within {seconds_text(spec.review_timeout_seconds)}"
+    return answer_of(filled, questions)
 
 
 def _announce(spec: SectioningSpec, page: str, number: int, conflicts: int, run: str) -> None:
@@ -109,7 +102,11 @@ def _carry_out(
     after: Mapping[str, Sequence[str]],
     number: int,
 ) -> tuple[Reviewed | None, tuple[str, ...]]:
-    """The tree with the answers in it; or what is against it."""
+    """The review's end; or what is against carrying the answer out, for the next round."""
+    if not answer.approved:
+        return _unpublished(found, "rejected", "the publishing was rejected in the review", number, answer), ()
+    if answer.mistakes:
+        return None, answer.mistakes
     left_out = _left_out(answer.dropped, [name for name, _ in sides], after)
     decisions: Decisions = dict(answer.decisions)
     kept = [side for side in sides if side[0] not in left_out]

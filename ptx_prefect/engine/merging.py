@@ -45,7 +45,7 @@ def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, outpu
         return validate(base, sides, after=after, checks=spec.checks, root=workspaces, state_dir=state, decide=decide)
 
     found = check(sides, None)
-    if spec.review != "pause" or not sides:
+    if spec.review != "pause" or not any(changes.changes for _, changes in sides):
         return _close(spec, base, sides, Reviewed(found, True, {}), after, output, state)
     from ptx_prefect.engine.hold_review import hold_review  # only with a review: forms take a while to import
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.e2e.prefect_ui.served import ENDED, ROOT, Served, task, wait_for
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 def hook() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:

@@ -43,6 +43,7 @@ def test_what_does_not_fit_the_form_is_refused_when_the_run_is_created(deployed:
         assert told in error.value.response.json()["detail"]
 
 
+@pytest.mark.server
 def test_nulls_for_what_may_be_left_out_are_taken(deployed: Served) -> None:
     spec = task("t", "true", parallelism_hint=None, output_dir=None, budget=None, base=None)
 
@@ -70,6 +71,7 @@ def test_the_nightly_example_is_off(deployed: Served) -> None:
     assert deployed.deployment("execute/execute")["description"]
 
 
+@pytest.mark.server
 def test_the_file_deploys_by_itself_too(deployed: Served) -> None:
     deploy = [*PREFECT, "deploy", "--prefect-file", "deployments/prefect.yaml", "--name", "voting"]
 
@@ -80,6 +82,7 @@ def has_deployment(served: Served, name: str) -> bool:
     return served.client.get(f"/deployments/name/{name}").is_success
 
 
+@pytest.mark.server
 def test_served_flows_need_no_work_pool(deployed: Served, tmp_path: Path) -> None:
     with (tmp_path / "serve.log").open("wb") as log:
         serving = subprocess.Popen(
@@ -101,6 +104,7 @@ def test_served_flows_need_no_work_pool(deployed: Served, tmp_path: Path) -> Non
         end_group(serving)
 
 
+@pytest.mark.server
 def test_serving_under_a_name_that_is_on_a_pool_is_refused(deployed: Served, tmp_path: Path) -> None:
     done = deployed.ptx("serve", cwd=tmp_path)
 
@@ -108,6 +112,7 @@ def test_serving_under_a_name_that_is_on_a_pool_is_refused(deployed: Served, tmp
     assert "execute/execute: is on the work pool 'ptx'" in done.stderr
 
 
+@pytest.mark.server
 def test_a_flow_that_is_none_of_ours_is_told(deployed: Served, tmp_path: Path) -> None:
     done = deployed.ptx("deploy", "sectionning", cwd=tmp_path)
 

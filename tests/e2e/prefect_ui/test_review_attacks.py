@@ -6,7 +6,11 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.prefect_ui.served import ENDED, PTX, Served, clashing_task, end_group, wait_for
+
+pytestmark = pytest.mark.server
 
 APPROVE = '{"publish": "approve", "place_1": "take \'s1\'"}'
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from tests.e2e.prefect_ui.served import ENDED, Served, task, wait_for
+
+pytestmark = pytest.mark.server
 
 EVERY_S = 20
 
