@@ -102,6 +102,23 @@ CASES: dict[str, tuple[Any, str, str]] = {
         "install it or check PATH",
     ),
     "no candidate": (voting([{"name": "a", "path": "nowhere.py"}]), "voters[0].path", "there is no file"),
+    "no package as an object": (sectioning(base={"package": "no_such"}), "base.package", "is no installed package"),
+    "output over a file": (
+        sectioning(base=".", merged_output={"patches": "task.json"}),
+        "merged_output.patches",
+        "no directory",
+    ),
+    "worker of a later step": (
+        sectioning(after=[{"name": "check", "worker": "comand"}]),
+        "after[0].worker.kind",
+        "did you mean 'command'?",
+    ),
+    "worker of a judge": (voting(more={"judges": [{"kind": "chta"}]}), "judges[0].kind", "did you mean 'chat'?"),
+    "checks for a command": (
+        sectioning(PART | {"checks": [["true"]]}),
+        "main_task.components[0].worker.checks",
+        "workers that think",
+    ),
     # hostile
     "path out of the base": (
         sectioning(PART | {"writes": ["../../etc/passwd"]}, base="."),
