@@ -148,6 +148,7 @@ class Execution:
         self._settings = settings
         self.limits = limits or SharedLimits()
         self.store = Store(site.state)
+        self._workdir = str(site.workdir.resolve())
         self.keys: dict[str, str] = {}
         self._parts: dict[str, dict[str, str]] = {}
         self._sections = {section.name: section for section in plan.sections}
@@ -248,7 +249,7 @@ class Execution:
             key=key,
             parts=self._parts[start.name],
             attempt=start.attempt,
-            workdir=str(self.site.workdir.resolve()),
+            workdir=self._workdir,
             state_dir=str(self.site.state),
             deadline_s=section.timeout_s,
             heartbeat_s=section.heartbeat_s,

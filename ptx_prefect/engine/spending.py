@@ -68,9 +68,16 @@ class Spending:
         return {"budget": self.ledger.to_json()} if self.has_limits else {}
 
 
+@lru_cache
+def _spender(kind: str) -> Spender | None:
+    """The worker of a kind that costs money. Remembered: asking a protocol costs more than a small section's start."""
+    worker = worker_for(kind)
+    return worker if isinstance(worker, Spender) else None
+
+
 def _forecast_of(request: Request) -> Forecast | None:
-    worker = worker_for(request.worker)
-    if not isinstance(worker, Spender):
+    worker = _spender(request.worker)
+    if worker is None:
         return None
     inputs: Mapping[str, Any] = request.inputs
     has_files = bool(request.reads or request.writes)

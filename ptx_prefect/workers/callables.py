@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -98,7 +99,7 @@ def _payload(job: Job) -> dict[str, Any]:
         "target": job.config["target"],
         "args": dict(job.config.get("args") or {}),
         "path": _search_path(job),
-        "workdir": str(job.workdir.resolve()),
+        "workdir": os.path.realpath(job.workdir),
         "inputs": dict(job.inputs),
         "section": job.section,
         "description": job.description,
@@ -111,7 +112,7 @@ def _search_path(job: Job) -> list[str]:
     """Where the function's module is looked for: the task's own places first, then the workspace."""
     home = job.home or job.workdir
     places = [*(home / extra for extra in job.config.get("path") or ()), home, job.workdir]
-    return [str(place.resolve()) for place in dict.fromkeys(places)]
+    return [os.path.realpath(place) for place in dict.fromkeys(places)]
 
 
 def _outcome(said: Mapping[str, Any], job: Job, *, usage: Usage) -> WorkerOutcome:
