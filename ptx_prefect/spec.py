@@ -99,6 +99,13 @@ class SectioningTask(StrictModel):
         ),
     ] = None
     sections: Annotated[int | None, Field(ge=1, le=100, description="Most sections of level `module`.")] = None
+    cut_by_history: Annotated[
+        bool,
+        Field(
+            description="Let the times of earlier runs shape derived sections: small files share one, modules are"
+            " balanced. Off, a later run finds the sections of the first, and so their results."
+        ),
+    ] = False
     suite: Annotated[Suite | None, Field(description="The suite of level `test`.")] = None
     planner: Annotated[
         WorkerRef | None, Field(description="A `chat` worker that proposes the sections of a bare description.")

@@ -167,7 +167,13 @@ def _from_tree(
     root = tree_root(spec)
     seconds = seconds_of_files(learned, root=root, kind=kind)
     parallelism = pool_size(spec, settings, level=str(spec.main_task.level), widest=settings.parallelism.max_workers)
-    drafts = drafts_of(spec, state_dir=state_dir, notes=notes, seconds=seconds, parallelism=parallelism)
+    drafts = drafts_of(
+        spec,
+        state_dir=state_dir,
+        notes=notes,
+        seconds=seconds if spec.main_task.cut_by_history else {},
+        parallelism=parallelism,
+    )
     sizes = [bytes_of(draft.files, root=root) for draft in drafts]
     typical = statistics.fmean(sizes)
     sections = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -68,7 +67,7 @@ def test_the_served_suite_has_its_schedule(tmp_path: Path) -> None:
             asked = [sys.executable, "-m", "prefect", "deployment", "inspect", "sectioning/nightly-suite"]
             shown = subprocess.run(asked, env=env, capture_output=True, text=True, check=False).stdout
     finally:
-        served.send_signal(signal.SIGINT)
+        served.terminate()  # Not SIGINT: what starts in the background of a shell ignores it.
         served.wait(timeout=60)
         subprocess.run([*PTX, "down"], env=env, check=False, timeout=60)
 

@@ -53,7 +53,8 @@ def test_small_files_are_batched_once_their_times_are_known(tmp_path: Path) -> N
     first = plan_of(root, state)
     took = {identity: 0.02 * share for one in first.sections for identity, share in one.shares.items()}
     Durations(state).record(SECTIONS_SCOPE, took)
-    narrow, wide = plan_of(root, state, parallelism_hint=2), plan_of(root, state, parallelism_hint=8)
+    by_history = {"main_task": {"cut_by_history": True}}
+    narrow, wide = (plan_of(root, state, parallelism_hint=hint, **by_history) for hint in (2, 8))
 
     assert len(first.sections) == 40 and {one.estimate_from for one in first.sections} == {"size"}
     assert len(narrow.sections) < len(wide.sections) < 40
@@ -62,6 +63,22 @@ def test_small_files_are_batched_once_their_times_are_known(tmp_path: Path) -> N
     assert wide.sequential_s == pytest.approx(40 * 0.02)
     argv = wide.sections[0].config["argv"]
     assert len(argv) == 1 + wide.sections[0].items
+
+
+def test_a_later_plan_has_the_sections_of_the_first(tmp_path: Path) -> None:
+    """What is known of times moves estimates, not sections: else what is finished would be done again."""
+    root, state = tmp_path / "tree", tmp_path / "state"
+    root.mkdir(), state.mkdir()
+    for n in range(40):
+        (root / f"f{n:02}.py").write_text("pass\n")
+
+    first = plan_of(root, state)
+    took = {identity: 0.02 * share for one in first.sections for identity, share in one.shares.items()}
+    Durations(state).record(SECTIONS_SCOPE, took)
+    later = plan_of(root, state)
+
+    assert {one.name for one in later.sections} == {one.name for one in first.sections}
+    assert {one.estimate_from for one in later.sections} == {"history"}
 
 
 @pytest.mark.parametrize(
