@@ -82,6 +82,14 @@ def test_schemas_are_schemas(kind: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schema_of(kind))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_published_schemas_are_those_of_the_code(kind: str) -> None:
+    """`make schema` writes them anew."""
+    published = json.loads((ROOT / "schema" / f"{kind}.schema.json").read_text())
+
+    assert published == schema_of(kind)
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_name_the_schema_and_keep_to_it(path: Path) -> None:
     task = json.loads(path.read_text())

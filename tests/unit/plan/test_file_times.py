@@ -23,6 +23,18 @@ def plan_of(root: Path, state: Path, settings: Settings | None = None, **task: A
     return make_plan(spec, settings or Settings(), state_dir=state)
 
 
+def forty_small_files(tmp_path: Path) -> tuple[Path, Path, Plan]:
+    """Their tree, a state directory that knows how little each of them takes, and the plan made before it did."""
+    root, state = tmp_path / "tree", tmp_path / "state"
+    root.mkdir(), state.mkdir()
+    for n in range(40):
+        (root / f"f{n:02}.py").write_text("pass\n")
+    first = plan_of(root, state)
+    took = {identity: 0.02 * share for one in first.sections for identity, share in one.shares.items()}
+    Durations(state).record(SECTIONS_SCOPE, took)
+    return root, state, first
+
+
 def test_the_files_of_a_section_share_its_time_by_size(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x" * 2999)
     (tmp_path / "b.py").write_text("x" * 999)
@@ -45,14 +57,7 @@ def test_a_file_that_grew_is_expected_to_take_longer(tmp_path: Path) -> None:
 
 
 def test_small_files_are_batched_once_their_times_are_known(tmp_path: Path) -> None:
-    root, state = tmp_path / "tree", tmp_path / "state"
-    root.mkdir(), state.mkdir()
-    for n in range(40):
-        (root / f"f{n:02}.py").write_text("pass\n")
-
-    first = plan_of(root, state)
-    took = {identity: 0.02 * share for one in first.sections for identity, share in one.shares.items()}
-    Durations(state).record(SECTIONS_SCOPE, took)
+    root, state, first = forty_small_files(tmp_path)
     by_history = {"main_task": {"cut_by_history": True}}
     narrow, wide = (plan_of(root, state, parallelism_hint=hint, **by_history) for hint in (2, 8))
 
@@ -67,14 +72,7 @@ def test_small_files_are_batched_once_their_times_are_known(tmp_path: Path) -> N
 
 def test_a_later_plan_has_the_sections_of_the_first(tmp_path: Path) -> None:
     """What is known of times moves estimates, not sections: else what is finished would be done again."""
-    root, state = tmp_path / "tree", tmp_path / "state"
-    root.mkdir(), state.mkdir()
-    for n in range(40):
-        (root / f"f{n:02}.py").write_text("pass\n")
-
-    first = plan_of(root, state)
-    took = {identity: 0.02 * share for one in first.sections for identity, share in one.shares.items()}
-    Durations(state).record(SECTIONS_SCOPE, took)
+    root, state, first = forty_small_files(tmp_path)
     later = plan_of(root, state)
 
     assert {one.name for one in later.sections} == {one.name for one in first.sections}
