@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ AGENTS = Path(__file__).parents[1] / ".agents"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Started in a shell's background we ignore Ctrl-C, and so would every child that a test ends with it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     places = [str(AGENTS / "node_modules" / ".bin"), str(AGENTS / "aider" / "bin")]
     # Last: an agent that a person has installed goes first, and nothing else is hidden by theirs.
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), *places])

@@ -199,6 +199,8 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="only list the blocks")
     parser.add_argument("--api", help="a Prefect API that is up already; else a server is started for all pages")
     options = parser.parse_args()
+    # Started in a shell's background we ignore Ctrl-C, and so would every `ptx serve` that a block ends with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     pages = [page.resolve() for page in options.pages] or sorted(
         {page for pattern in PAGES for page in ROOT.glob(pattern) if "decisions" not in page.parts}
     )

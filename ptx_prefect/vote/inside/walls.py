@@ -15,14 +15,15 @@ _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/s
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime")
 # A user of our own, so that limits on processes count nobody else's.
 _FIRST_UID = 1_900_000_000
-_SCRATCH = "/tmp"  # inside the candidate's own root
+_SCRATCH = ("/tmp", "/var/tmp", "/scratch")  # inside the candidate's own root; `tempfile` finds the first two
 
 
 @dataclass
 class Walls:
     """Which walls stand. What could not be raised is in ``missing``, in words for the rationale.
 
-    ``processes`` is a descriptor of /proc, to look at candidates from outside.
+    ``processes`` is a descriptor of /proc, to look at candidates from outside. ``scratch`` is where each candidate
+    gets an empty directory of its own.
     """
 
     pids: bool = False
@@ -31,6 +32,7 @@ class Walls:
     filtered: bool = False
     processes: int | None = None
     uid: int | None = None
+    scratch: str = _SCRATCH[0]
     missing: tuple[str, ...] = ()
 
 
@@ -50,7 +52,8 @@ def raise_walls(root: str, readable: list[str], *, namespaces: bool = True) -> W
             raise OSError("not wanted")
         _enter(flags, is_root)
         walls.net = True
-        _new_root(root, readable)
+        walls.scratch = _scratch_beside(readable)
+        _new_root(root, readable, walls.scratch)
         walls.files = walls.pids = True
     except (OSError, KeyError, AttributeError) as error:
         walls.missing = (f"no namespaces ({error})", *_still_open(walls, kernel.landlock_version()))
@@ -90,7 +93,16 @@ def _enter(flags: int, is_root: bool) -> None:
         _write(f"/proc/self/{name}", text)
 
 
-def _new_root(root: str, readable: list[str]) -> None:
+def _scratch_beside(readable: list[str]) -> str:
+    """A place that hides none of the libraries: a virtual environment may lie below /tmp."""
+    return next(
+        place
+        for place in _SCRATCH
+        if not any(path == place or path.startswith(place + "/") for path in readable) or place == _SCRATCH[-1]
+    )
+
+
+def _new_root(root: str, readable: list[str], scratch: str) -> None:
     """A file system that holds the libraries, read-only, and nothing else."""
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
@@ -102,7 +114,7 @@ def _new_root(root: str, readable: list[str]) -> None:
             os.makedirs(os.path.dirname(root + path), exist_ok=True)  # noqa: PTH103, PTH120
             _write(root + path, "")
             _bind(path, root + path, kernel.MS_NOSUID | (0 if path in _DEVICES else kernel.MS_RDONLY))
-    os.makedirs(root + _SCRATCH, exist_ok=True)  # noqa: PTH103
+    os.makedirs(root + scratch, exist_ok=True)  # noqa: PTH103
     # It belongs to whoever runs us, and so to candidates where they have no user id of their own.
     sealed = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("none", root, "", kernel.MS_BIND | kernel.MS_REMOUNT | sealed)
@@ -133,7 +145,7 @@ def seclude(walls: Walls) -> None:
     """Namespaces of one candidate: its processes, its scratch directory. Called before its process is forked."""
     if walls.pids:
         kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
-        kernel.mount("tmpfs", _SCRATCH, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=32m,mode=777")
+        kernel.mount("tmpfs", walls.scratch, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=32m,mode=777")
     else:
         kernel.adopt_orphans()
 
@@ -147,7 +159,7 @@ def lock_in(walls: Walls, scratch: str, readable: list[str], limits: dict[str, i
     """
     os.setsid()
     os.umask(0o077)
-    os.chdir(_SCRATCH if walls.files else scratch)
+    os.chdir(walls.scratch if walls.files else scratch)
     if not walls.files:
         with contextlib.suppress(OSError):  # `Walls.missing` has said so
             kernel.landlock([*readable, *_SYSTEM, *_DEVICES, *_SYSTEM_FILES], [scratch])

@@ -156,3 +156,19 @@ def test_processes_together_have_a_limit_on_memory(sandbox: Sandbox) -> None:
 
     assert reply.killed == "memory"
     assert time.monotonic() - began < 20
+
+
+def test_libraries_below_the_directory_for_temporary_files_are_there(tmp_path: Path) -> None:
+    """A virtual environment in /tmp, as CI likes to make one; there is scratch space all the same."""
+    tmp_path.chmod(0o755)  # candidates are another user
+    (tmp_path / "below_tmp.py").write_text("ANSWER = 42\n")
+    source = (
+        "import tempfile\n\nimport below_tmp\n\n\ndef f():\n    with tempfile.TemporaryFile() as file:\n"
+        "        file.write(b'kept')\n        file.seek(0)\n        return [below_tmp.ANSWER, file.read().decode()]\n"
+    )
+
+    with Sandbox([str(tmp_path)]) as sandbox:
+        seen = sandbox.observe(source, ["f()"], entry_point="f")
+
+    assert seen.loads, seen.problem
+    assert [output.kind for output in seen.outputs] == ["value"] and "42" in str(seen.outputs[0])
