@@ -37,17 +37,17 @@ from ptx_prefect.run.outcomes import Done, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import Voter, VotingSpec
-from ptx_prefect.vote.entry import free_name
 from ptx_prefect.vote.judges import Judgement, judge_inputs, judge_instruction, judgements_from
 from ptx_prefect.vote.laboratory import Trials
 from ptx_prefect.vote.page import rationale_page, rationale_picture
 from ptx_prefect.vote.presets import voter_task
 from ptx_prefect.vote.records import learn_records, read_records, reliabilities, results_of
 from ptx_prefect.vote.run import hold_vote
+from ptx_prefect.vote.synthesis.entry import free_name
+from ptx_prefect.vote.synthesis.written import WRITTEN_NAME, shown_to_writer, why_not_written, writer_task
 from ptx_prefect.vote.task import VoteTask
 from ptx_prefect.vote.values import Candidate, Decision
 from ptx_prefect.vote.voters import mistakes_in_vote, ready_candidate, vote_task_of, voters_of, written_candidate
-from ptx_prefect.vote.written import WRITTEN_NAME, shown_to_writer, why_not_written, writer_task
 from ptx_prefect.workers.registry import reap_orphans
 
 RATIONALE_KEY = "vote-rationale"

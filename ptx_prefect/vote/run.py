@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from ptx_prefect.vote.answers import poll
 from ptx_prefect.vote.command_gate import CommandGate
 from ptx_prefect.vote.criteria import NOISE_RATIO, Measured, cost_s, known_criterion, score_field
-from ptx_prefect.vote.entry import Entry, enter_hybrid, enter_written
 from ptx_prefect.vote.judges import Judged, Judgement, combine_judgements
 from ptx_prefect.vote.metrics import cognitive_complexity
 from ptx_prefect.vote.rationale import Circumstances, rationale_of
@@ -24,6 +23,7 @@ from ptx_prefect.vote.rules import (
     weight_ranges,
     weighted_score,
 )
+from ptx_prefect.vote.synthesis.entry import Entry, enter_hybrid, enter_written
 from ptx_prefect.vote.task import Compared, Laboratory, VoteTask, check_vote
 from ptx_prefect.vote.values import Candidate, Decision, Difference, GateResult, Timing
 

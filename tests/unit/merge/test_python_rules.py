@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ptx_prefect.merge import FileMerge, merge_file
-from ptx_prefect.merge.nesting import moved_along, nesting
-from ptx_prefect.merge.tokens import plain_words
+from ptx_prefect.merge.python.nesting import moved_along, nesting
+from ptx_prefect.merge.python.tokens import plain_words
 
 RETRY = b"""\
 def fetch(url, session):

@@ -6,9 +6,9 @@ import ast
 
 import pytest
 
-from ptx_prefect.vote.graft import graft
-from ptx_prefect.vote.hybrid import Swap, best_swaps, shared_parts, swaps_for, synthesise
-from ptx_prefect.vote.program import CannotGraftError
+from ptx_prefect.vote.synthesis.graft import graft
+from ptx_prefect.vote.synthesis.hybrid import Swap, best_swaps, shared_parts, swaps_for, synthesise
+from ptx_prefect.vote.synthesis.program import CannotGraftError
 
 BASE = '''"""Base."""
 from __future__ import annotations

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ptx_prefect.merge.annotations import union_proposal
-from ptx_prefect.merge.clashes import solve
 from ptx_prefect.merge.edits import edits
 from ptx_prefect.merge.fold import fold
-from ptx_prefect.merge.guards import complaints_about
-from ptx_prefect.merge.import_blocks import regions_of
-from ptx_prefect.merge.imports import ImportClashError, merge_imports
-from ptx_prefect.merge.inclusion import said_twice
 from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
-from ptx_prefect.merge.names import enclosing_definition, is_valid, unbound_in
+from ptx_prefect.merge.python.annotations import union_proposal
+from ptx_prefect.merge.python.clashes import solve
+from ptx_prefect.merge.python.guards import complaints_about
+from ptx_prefect.merge.python.import_blocks import regions_of
+from ptx_prefect.merge.python.imports import ImportClashError, merge_imports
+from ptx_prefect.merge.python.inclusion import said_twice
+from ptx_prefect.merge.python.names import enclosing_definition, is_valid, unbound_in
+from ptx_prefect.merge.python.trust import is_trusted
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
 from ptx_prefect.merge.threeway import Stretch, Versions, compare, cut
-from ptx_prefect.merge.trust import is_trusted
 
 
 def merge_python(

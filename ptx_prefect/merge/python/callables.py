@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
-from ptx_prefect.merge.names import parsed
+from ptx_prefect.merge.python.names import parsed
 from ptx_prefect.merge.surface import CallShape, Signature, call_shape, fields_signature, misfit, signature_of
 
 _DEFINITION = re.compile(

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ptx_prefect.merge.callables import changed_but_called
 from ptx_prefect.merge.edits import Edits, edits, line_counts, words_of
-from ptx_prefect.merge.members import attributes_of_both, gone_but_read, repeated_branches
-from ptx_prefect.merge.names import bindings_of, is_valid, parsed, unbound_in, unused_imports
+from ptx_prefect.merge.python.callables import changed_but_called
+from ptx_prefect.merge.python.members import attributes_of_both, gone_but_read, repeated_branches
+from ptx_prefect.merge.python.names import bindings_of, is_valid, parsed, unbound_in, unused_imports
+from ptx_prefect.merge.python.rivalry import both_write, gone_but_used, renamed_but_edited
 from ptx_prefect.merge.result import ConflictClass
-from ptx_prefect.merge.rivalry import both_write, gone_but_used, renamed_but_edited
 
 _BINDS = re.compile(
     r"[ \t]*(?:(?:async|def|class|from|import|for|with|except|global)\b|\w+(?: as \w+)?,?[ \t]*(?:#|$)|[^(\n]*=)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ptx_prefect.merge.edits import edits
-from ptx_prefect.merge.names import is_valid
+from ptx_prefect.merge.python.names import is_valid
 from ptx_prefect.merge.result import Resolution
 
 _REWRITTEN_LINES = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 
-from ptx_prefect.merge.names import parsed
+from ptx_prefect.merge.python.names import parsed
 
 _LINES_LIMIT = 40
 

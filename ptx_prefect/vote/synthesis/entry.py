@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from ptx_prefect.vote.criteria import cost_s
-from ptx_prefect.vote.hybrid import HYBRID_NAME, Swap, best_swaps, swaps_for, synthesise
+from ptx_prefect.vote.synthesis.hybrid import HYBRID_NAME, Swap, best_swaps, swaps_for, synthesise
 from ptx_prefect.vote.task import Laboratory
 from ptx_prefect.vote.values import Candidate, GateResult
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
-from ptx_prefect.merge.names import enclosing_definition
+from ptx_prefect.merge.python.names import enclosing_definition
 
 _DEFINED = re.compile(r"[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)")
 _ARGUMENT = re.compile(r"[ \t]*\w+=[^\n]*,[ \t]*$")

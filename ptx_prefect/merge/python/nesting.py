@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ptx_prefect.merge.alignment import align
-from ptx_prefect.merge.tokens import tokens_of
+from ptx_prefect.merge.python.tokens import tokens_of
 
 
 def nesting(lines: Sequence[str]) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ptx_prefect.merge.import_text import Style, statement_text, style_of
+from ptx_prefect.merge.python.import_text import Style, statement_text, style_of
 
 _HEAD = re.compile(r"^(?P<indent>[ \t]*)(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import\b|import[ \t]+)(?P<rest>.*)", re.S)
 _TRAILING = re.compile(r"[ \t]*#[^\n]*\n?\Z")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ptx_prefect.merge.python.tokens import plain_words
 from ptx_prefect.merge.threeway import Versions
-from ptx_prefect.merge.tokens import plain_words
 
 # The program's own number alone: what another name says (API_VERSION, min_version) is a constant like any other.
 _NAMED = re.compile(r"\s*_*(?:version|release)(?:_info)?_*\s*=", re.I)

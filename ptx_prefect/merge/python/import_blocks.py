@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ptx_prefect.merge.imports import block_of, statement_end
+from ptx_prefect.merge.python.imports import block_of, statement_end
 from ptx_prefect.merge.threeway import Span, Stretch, Versions
 
 _IMPORT = re.compile(r"\s*(from|import)\s")

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ptx_prefect.merge import merge_file
-from ptx_prefect.vote.graft import graft
-from ptx_prefect.vote.program import (
+from ptx_prefect.vote.synthesis.graft import graft
+from ptx_prefect.vote.synthesis.program import (
     CannotGraftError,
     Function,
     Program,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
-from ptx_prefect.merge.names import enclosing_definition
-from ptx_prefect.merge.nesting import keeps_nesting
+from ptx_prefect.merge.python.names import enclosing_definition
+from ptx_prefect.merge.python.nesting import keeps_nesting
+from ptx_prefect.merge.python.tokens import plain_words
 from ptx_prefect.merge.threeway import Versions, compare
-from ptx_prefect.merge.tokens import plain_words
 
 _WORDS_LIMIT = 1500
 """Words of one version; beyond it an alignment of words says little."""

@@ -12,7 +12,7 @@ import builtins
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ptx_prefect.vote.program import (
+from ptx_prefect.vote.synthesis.program import (
     CannotGraftError,
     Function,
     Program,

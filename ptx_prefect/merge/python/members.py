@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
-from ptx_prefect.merge.names import enclosing_definition
+from ptx_prefect.merge.python.names import enclosing_definition
 
 _COMMENT = re.compile(r"#[^\n]*")
 _MEMBER = re.compile(r"[ \t]+(?:(?:async[ \t]+)?def[ \t]+)?(\w+)[ \t]*(?:[:=(]|$)(?!=)")

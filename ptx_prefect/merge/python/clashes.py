@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptx_prefect.merge.alignment import align
-from ptx_prefect.merge.inclusion import fuller_side
-from ptx_prefect.merge.nesting import moved_along
-from ptx_prefect.merge.release_numbers import higher_release
+from ptx_prefect.merge.python.inclusion import fuller_side
+from ptx_prefect.merge.python.nesting import moved_along
+from ptx_prefect.merge.python.release_numbers import higher_release
+from ptx_prefect.merge.python.tokens import TokenMerge, merge_tokens, plain_words
 from ptx_prefect.merge.threeway import Stretch, Versions, compare, cut
-from ptx_prefect.merge.tokens import TokenMerge, merge_tokens, plain_words
 
 Lines = Sequence[str]
 
