@@ -232,6 +232,10 @@ class VotingTask(StrictModel):
     inputs: Annotated[tuple[str, ...], Field(description="Calls of the entry point, without expected values.")] = ()
     setup: Annotated[str, Field(description="Program text that prepares the benchmark; not timed.")] = ""
     benchmark: Annotated[str | None, Field(description="The statement that is timed; default: the inputs.")] = None
+    call_seconds: Annotated[
+        Seconds, Field(description="CPU time that a call may take; the benchmark may take 2.5 times as much (seconds).")
+    ] = 1.0
+    memory_mb: Annotated[int, Field(ge=64, description="Memory that a candidate may use (MB).")] = 1024
 
 
 class VotingSpec(_Task):

@@ -38,7 +38,7 @@ from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import Voter, VotingSpec
 from ptx_prefect.vote.judges import Judgement, judge_inputs, judge_instruction, judgements_from
-from ptx_prefect.vote.laboratory import Trials
+from ptx_prefect.vote.laboratory import Trials, VoteSettings, settings_for
 from ptx_prefect.vote.page import rationale_page, rationale_picture
 from ptx_prefect.vote.presets import voter_task
 from ptx_prefect.vote.records import learn_records, read_records, reliabilities, results_of
@@ -124,9 +124,10 @@ class _Voting:
         prior = reliabilities(read_records(self.state), known) if self.spec.use_records else {}
         vote_task = vote_task_of(self.spec, workdir=self.workdir, judgements=self.found.judgements, reliabilities=prior)
         hold = decide.with_options(task_run_name=f"vote: {family}")
-        decision = hold(self.found.candidates, vote_task)
+        settings = settings_for(self.spec.main_task.call_seconds, self.spec.main_task.memory_mb)
+        decision = hold(self.found.candidates, vote_task, settings)
         if (written := self._written_synthesis(decision)) is not None:
-            decision = hold(self.found.candidates, replace(vote_task, written=written))
+            decision = hold(self.found.candidates, replace(vote_task, written=written), settings)
         learn_records(self.state, results_of(decision, known))
         return self._write(decision, began_s)
 
@@ -292,9 +293,9 @@ class _Voting:
 
 
 @task(name="vote", cache_policy=NO_CACHE, persist_result=False, retries=0)
-def decide(candidates: list[Candidate], vote_task: VoteTask) -> Decision:
+def decide(candidates: list[Candidate], vote_task: VoteTask, settings: VoteSettings) -> Decision:
     """Hold the vote, alone on the machine as far as we go; its rationale becomes the artifact ``vote-rationale``."""
-    laboratory = Trials(vote_task) if vote_task.entry_point is not None else None
+    laboratory = Trials(vote_task, settings) if vote_task.entry_point is not None else None
     decision = hold_vote(candidates, vote_task, laboratory)
     safely(
         create_markdown_artifact,

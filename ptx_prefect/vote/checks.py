@@ -21,6 +21,7 @@ from ptx_prefect.vote.values import Output
 _SLOT = "_ptx_value_"
 _SEEN = "_ptx_seen"
 _CHUNK = 400
+_RUN = {ast.FunctionDef: "{}()", ast.AsyncFunctionDef: "__import__('asyncio').run({}())"}
 _OPERATORS: Mapping[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: lambda left, right: left == right,
     ast.NotEq: lambda left, right: left != right,
@@ -94,7 +95,10 @@ class _Cut(ast.NodeTransformer):
         self.bound: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, ast.Call | ast.Attribute | ast.Subscript) and self._is_rooted(node):
+        if _is_asyncio_run(node):
+            node = ast.Await(node.args[0])  # type: ignore[attr-defined]
+        asked = node.value if isinstance(node, ast.Await) else node
+        if isinstance(asked, ast.Call | ast.Attribute | ast.Subscript) and self._is_rooted(asked):
             if self._names(node) & self.bound:
                 return node  # depends on a loop's variable: the whole test becomes a program
             self.calls.append(ast.unparse(node))
@@ -118,12 +122,21 @@ class _Cut(ast.NodeTransformer):
         return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
+def _is_asyncio_run(node: ast.AST) -> bool:
+    """``asyncio.run(one_argument)``, which says the same as ``await``."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "asyncio.run" and len(node.args) == 1
+
+
 def _program(source: str, body: list[ast.stmt]) -> Check:
     """Statements that record what each assert sees; expected literals are left out of it."""
     record = _Record()
     changed = [record.visit(copy.deepcopy(node)) for node in body]
-    tests = [node.name for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test")]
-    calls = [ast.Expr(ast.Call(ast.Name(name, ast.Load()), [], [])) for name in tests]
+    tests = [
+        node
+        for node in body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
+    ]
+    calls = [ast.parse(_RUN[type(node)].format(node.name)).body[0] for node in tests]
     start = ast.parse(f"{_SEEN} = []").body
     program = ast.unparse(ast.fix_missing_locations(ast.Module([*start, *changed, *calls], [])))
     top = frozenset(number for number, node in enumerate(record.asserts) if any(node == other for other in record.top))

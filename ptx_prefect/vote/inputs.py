@@ -20,30 +20,32 @@ def more_inputs(calls: Sequence[str], *, wanted: int, seed: int = 0) -> tuple[st
     found: dict[str, None] = {}
     if not seeds:
         return ()
-    pool = [value for _, values in seeds for value in values]
+    pool = [value for *_, values in seeds for value in values]
     for attempt in range(wanted * _TRIES):
         if len(found) >= wanted:
             break
-        tree, values = seeds[attempt % len(seeds)]
+        asked_by, tree, values = seeds[attempt % len(seeds)]
         changed = list(values)
         for _ in range(1 + (rng.random() < 0.3)):
             where = rng.randrange(len(changed))
             changed[where] = _mutate(changed[where], rng, pool)
-        text = _unparse(tree, changed)
+        text = asked_by + _unparse(tree, changed)
         if text not in calls:
             found[text] = None
     return tuple(found)
 
 
-def _parse(call: str) -> tuple[ast.Call, list[Any]] | None:
+def _parse(call: str) -> tuple[str, ast.Call, list[Any]] | None:
+    """Whether it is awaited (as text), the call, and the values of its arguments."""
+    asked_by = "await " if call.startswith("await ") else ""
     try:
-        tree = ast.parse(call, mode="eval").body
+        tree = ast.parse(call.removeprefix(asked_by), mode="eval").body
         if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
             return None
         values = [ast.literal_eval(node) for node in [*tree.args, *(keyword.value for keyword in tree.keywords)]]
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         return None
-    return (tree, values) if values else None
+    return (asked_by, tree, values) if values else None
 
 
 def _unparse(tree: ast.Call, values: list[Any]) -> str:

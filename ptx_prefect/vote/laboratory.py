@@ -12,7 +12,8 @@ from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
 from ptx_prefect.vote.checks import Check, Verdict, judge, make_check
 from ptx_prefect.vote.inputs import more_inputs
 from ptx_prefect.vote.measure import Protocol, Workload, time_candidates
-from ptx_prefect.vote.sandbox import Limits, Observed, Sandbox, shared_sandbox
+from ptx_prefect.vote.replies import Observed
+from ptx_prefect.vote.sandbox import Limits, Sandbox, shared_sandbox
 from ptx_prefect.vote.task import Compared, VoteTask
 from ptx_prefect.vote.values import Candidate, GateResult, Output, Timing
 
@@ -37,6 +38,22 @@ class VoteSettings:
     max_soft_tests: int = 200
     timed_calls: int = 20
     lock: Path | None = None
+
+
+def settings_for(call_seconds: float, memory_mb: int) -> VoteSettings:
+    """Settings where the task says what a call may take: CPU seconds, and MB for a process."""
+    usual = Limits()
+    scale = call_seconds / usual.call_cpu_s
+    more = max(1.0, scale)
+    limits = Limits(
+        call_cpu_s=call_seconds,
+        call_wall_s=usual.call_wall_s * more,
+        expired_cpu_s=usual.expired_cpu_s * scale,
+        load_cpu_s=usual.load_cpu_s * more,
+        total_cpu_s=usual.total_cpu_s * more,
+        memory_mb=memory_mb,
+    )
+    return VoteSettings(limits=limits, protocol=Protocol(cap_s=Protocol().cap_s * more, memory_mb=memory_mb))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +165,25 @@ class Trials:
         """What the sandbox could not enforce, and tests that were left out."""
         believed = [check.source for check in self.questions.tests if check.believes]
         told = [f"decided in the candidate's own process: {source[:80]!r}" for source in believed]
-        return (*self.sandbox.missing, *self.questions.notes, *told)
+        return (*self.sandbox.missing, *self.questions.notes, *told, *self._out_of_time())
+
+    def _out_of_time(self) -> tuple[str, ...]:
+        """Said, since a limit that is too short for the work makes right programs fail."""
+        slow = sum(any(verdict.seen.startswith("timeout") for verdict in one.tests) for one in self._evidence.values())
+        limit_s = self.settings.limits.call_cpu_s
+        told = f"{slow} candidate(s) fail a test by needing over {limit_s:g} s of CPU time for a call"
+        return (f"{told}; main_task.call_seconds allows more",) if slow else ()
 
     def _observe(self, candidates: Sequence[Candidate]) -> None:
         new = list(dict.fromkeys(one.source for one in candidates if one.source not in self._evidence))
         task, asked = self.task, self.questions
-        seen = [
-            self.sandbox.observe(
-                source,
-                asked.calls,
-                entry_point=task.entry_point or "",
-                prelude=task.prelude,
-                limits=self.settings.limits,
-            )
-            for source in new
-        ]
+        seen = self.sandbox.observe_all(
+            new,
+            asked.calls,
+            entry_point=task.entry_point or "",
+            prelude=task.prelude,
+            limits=self.settings.limits,
+        )
         checks = (*asked.tests, *asked.soft_tests)
         places = {call: index for index, call in enumerate(asked.calls)}
         cases = [(check, [one.outputs[places[call]] for call in check.calls]) for one in seen for check in checks]

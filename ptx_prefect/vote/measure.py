@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.vote.criteria import NOISE_RATIO
-from ptx_prefect.vote.sandbox import Limits, Reply, Sandbox
+from ptx_prefect.vote.replies import Reply
+from ptx_prefect.vote.sandbox import Limits, Sandbox
 from ptx_prefect.vote.values import Candidate, Timing
 
 _LOCK_WAIT_S = 120.0
@@ -49,6 +50,7 @@ class Protocol:
         extra_rounds: more of them for candidates whose order is in doubt.
         target_s: what the median candidate's repetition takes at least.
         cap_s: CPU time for one pass over the benchmark; a candidate that needs more counts as slowest.
+        memory_mb: address space of a candidate's process.
     """
 
     rounds: int = 2
@@ -56,6 +58,7 @@ class Protocol:
     extra_rounds: int = 2
     target_s: float = 0.001
     cap_s: float = 2.5
+    memory_mb: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +286,13 @@ class _Stopwatch:
     def _reply(self, job: dict[str, Any], repeats: int) -> Reply:
         # Warm-up, then every repetition: the cap is on the sum.
         cpu_s = self.protocol.cap_s * (1 + repeats)
-        limits = Limits(call_cpu_s=cpu_s, call_wall_s=4 * cpu_s + 2, load_cpu_s=20, total_cpu_s=cpu_s + 20)
+        limits = Limits(
+            call_cpu_s=cpu_s,
+            call_wall_s=4 * cpu_s + 2,
+            load_cpu_s=20,
+            total_cpu_s=cpu_s + 20,
+            memory_mb=self.protocol.memory_mb,
+        )
         return self.sandbox.run(job, limits)
 
     def _timing(self, name: str, reply: Reply, loops: int) -> Timing:

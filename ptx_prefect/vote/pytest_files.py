@@ -1,8 +1,8 @@
 """pytest files as gate tests: each test function becomes one check that the laboratory can cut in two and judge.
 
-Taken: plain functions and methods named ``test...``, and literal ``parametrize`` cases, each a test of its own. Left
-out and named: tests that need fixtures, and classes with their own set-up; pytest itself does not run, since a
-candidate in its process could report whatever it likes.
+Taken: functions and methods named ``test...``, asynchronous ones too, and literal ``parametrize`` cases, each a test of
+its own. Left out and named: tests that need fixtures, and classes with their own set-up; pytest itself does not run,
+since a candidate in its process could report whatever it likes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 from ptx_prefect.errors import VoteError
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SETUP_NAMES = ("setup_method", "setup_class", "setUp", "setUpClass", "__init__")
 
 
@@ -47,22 +49,20 @@ def file_tests(text: str, *, entry_point: str, path: str = "the test file") -> F
     shared = [kept for node in body if (kept := _without_entry(node, entry_point)) and not _is_test(kept)]
     found = _Found()
     for node in body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
+        if isinstance(node, _FUNCTIONS) and node.name.startswith("test"):
             _add(found, node, shared, node.name)
         elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
             _add_class(found, node, shared)
-        elif isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test"):
-            found.left_out.append(f"{node.name}: is asynchronous")
     return FileTests(tuple(found.tests), tuple(f"{path}: {reason}" for reason in found.left_out))
 
 
 def _add_class(found: _Found, node: ast.ClassDef, shared: Sequence[ast.stmt]) -> None:
-    names = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+    names = {one.name for one in node.body if isinstance(one, _FUNCTIONS)}
     if node.bases or names & set(_SETUP_NAMES):
         found.left_out.append(f"{node.name}: has a base class or a set-up of its own")
         return
     for method in node.body:
-        if isinstance(method, ast.FunctionDef) and method.name.startswith("test"):
+        if isinstance(method, _FUNCTIONS) and method.name.startswith("test"):
             plain = copy.deepcopy(method)
             receiver = plain.args.args.pop(0).arg if plain.args.args else ""
             uses = {one.id for one in ast.walk(plain) if isinstance(one, ast.Name)}
@@ -72,10 +72,10 @@ def _add_class(found: _Found, node: ast.ClassDef, shared: Sequence[ast.stmt]) ->
                 _add(found, plain, shared, f"{node.name}.{method.name}")
 
 
-def _add(found: _Found, node: ast.FunctionDef, shared: Sequence[ast.stmt], name: str) -> None:
+def _add(found: _Found, node: _Function, shared: Sequence[ast.stmt], name: str) -> None:
     cases: list[dict[str, ast.expr]] = [{}]
     for decorator in node.decorator_list:
-        more = _parameters(decorator)
+        more = [{}] if _says_asynchronous(decorator) else _parameters(decorator)
         if more is None:
             found.left_out.append(f"{name}: is decorated with {ast.unparse(decorator)[:60]}")
             return
@@ -89,7 +89,7 @@ def _add(found: _Found, node: ast.FunctionDef, shared: Sequence[ast.stmt], name:
         found.tests.append(ast.unparse(ast.fix_missing_locations(ast.Module([*shared, _plain(node, case)], []))))
 
 
-def _plain(node: ast.FunctionDef, case: dict[str, ast.expr]) -> ast.FunctionDef:
+def _plain(node: _Function, case: dict[str, ast.expr]) -> _Function:
     """The test without decorators and parameters; the case's values are assigned first."""
     plain = copy.deepcopy(node)
     plain.decorator_list = []
@@ -102,10 +102,15 @@ def _plain(node: ast.FunctionDef, case: dict[str, ast.expr]) -> ast.FunctionDef:
     return plain
 
 
-def _defaulted(node: ast.FunctionDef) -> dict[str, ast.expr]:
+def _defaulted(node: _Function) -> dict[str, ast.expr]:
     positional = [*node.args.posonlyargs, *node.args.args]
     pairs = zip(reversed(positional), reversed(node.args.defaults), strict=False)
     return {argument.arg: value for argument, value in pairs}
+
+
+def _says_asynchronous(decorator: ast.expr) -> bool:
+    """The marks of the plugins that run coroutines; every asynchronous test is run here."""
+    return ast.unparse(decorator).partition("(")[0] in ("pytest.mark.asyncio", "pytest.mark.anyio")
 
 
 def _parameters(decorator: ast.expr) -> list[dict[str, ast.expr]] | None:
@@ -148,7 +153,7 @@ def _row(value: ast.expr, count: int) -> list[ast.expr] | None:
 
 
 def _is_test(node: ast.stmt) -> bool:
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    if isinstance(node, _FUNCTIONS):
         return node.name.startswith("test")
     return isinstance(node, ast.ClassDef) and node.name.startswith("Test")
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import os
+import queue
 import select
 import socket
 import subprocess
@@ -16,13 +17,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import VoteError
 from ptx_prefect.vote.inside import zygote
-from ptx_prefect.vote.inside.wire import Drained, Opaque, decode, key_of, plain_text
+from ptx_prefect.vote.replies import LOST, TIMEOUT, Observed, Reply, frames_in, given_up
 from ptx_prefect.vote.values import Output
 
 # Registers bare packages, so that the child loads `inside` without the rest of us.
@@ -38,6 +40,9 @@ main()
 _START_TIMEOUT_S = 60.0
 _GRACE_S = 5.0
 _MAX_OUTPUT = 32_000_000
+_WORTH_ANOTHER = 3
+"""Candidates from which one more zygote pays: it takes about as long to start as two to run."""
+_MAX_CREW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Limits:
 
     Attributes:
         call_cpu_s, call_wall_s: for one call; CPU time decides, wall time ends what sleeps.
+        expired_cpu_s: for one call after another one of the same program has expired: it mostly hangs again.
         load_cpu_s: to run its module.
         total_cpu_s: for all calls together; the kernel ends the process.
         max_timeouts: after so many calls over the limit the rest counts as over the limit.
@@ -54,6 +60,7 @@ class Limits:
 
     call_cpu_s: float = 1.0
     call_wall_s: float = 10.0
+    expired_cpu_s: float = 0.25
     load_cpu_s: float = 5.0
     total_cpu_s: float = 15.0
     max_timeouts: int = 2
@@ -63,44 +70,10 @@ class Limits:
     files: int = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back from one process: its frames, and how it ended as its keeper saw it."""
-
-    frames: tuple[list[Any], ...]
-    killed: str
-    signal: int
-    cpu_s: float
-    peak_kb: int
-    intact: bool
-
-    @property
-    def finished(self) -> bool:
-        return self.intact and not self.signal and not self.killed
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the kernel's CPU limit or the wall clock ended it."""
-        return self.killed == "wall" or self.signal in _CPU_SIGNALS
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What one candidate did.
-
-    Attributes:
-        loads: whether its source ran to the end and defines the entry point; else ``problem`` says why.
-        outputs: one for each call.
-    """
-
-    loads: bool
-    outputs: tuple[Output, ...]
-    problem: str = ""
-    cpu_s: float = 0.0
-
-
 class Sandbox:
     """A zygote process and the way to it. Safe to share between threads: one candidate runs at a time.
+
+    `observe_all` takes further ones of its kind to hand, one for each core that this process may use.
 
     Args:
         import_paths: directories, besides the standard library and site-packages, that candidates may import from.
@@ -109,13 +82,50 @@ class Sandbox:
 
     def __init__(self, import_paths: Sequence[str] = (), *, namespaces: bool = True) -> None:
         self._namespaces = namespaces
+        self._import_paths = tuple(import_paths)
         self._paths = [*_library_paths(), *import_paths]
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._owner = 0
         self._jobs = 0
+        self._others: list[Sandbox] = []
         self.missing: tuple[str, ...] = ()
+
+    def observe_all(
+        self,
+        sources: Sequence[str],
+        calls: Sequence[str],
+        *,
+        entry_point: str,
+        prelude: str = "",
+        limits: Limits | None = None,
+    ) -> list[Observed]:
+        """`observe` for many candidates, several at a time, in the order given.
+
+        Their limits are of CPU time, and only wall time tells that others run beside.
+        """
+        idle: queue.SimpleQueue[Sandbox] = queue.SimpleQueue()
+        for one in self._crew(len(sources) // _WORTH_ANOTHER):
+            idle.put(one)
+
+        def observe(source: str) -> Observed:
+            one = idle.get()
+            try:
+                return one.observe(source, calls, entry_point=entry_point, prelude=prelude, limits=limits)
+            finally:
+                idle.put(one)
+
+        with ThreadPoolExecutor(max(1, idle.qsize())) as pool:
+            return list(pool.map(observe, sources))
+
+    def _crew(self, wanted: int) -> list[Sandbox]:
+        """This one and others like it."""
+        with self._lock:
+            size = min(wanted, len(os.sched_getaffinity(0)), _MAX_CREW) - 1
+            while len(self._others) < size:
+                self._others.append(Sandbox(self._import_paths, namespaces=self._namespaces))
+            return [self, *self._others[: max(0, size)]]
 
     def observe(
         self, source: str, calls: Sequence[str], *, entry_point: str, prelude: str = "", limits: Limits | None = None
@@ -127,22 +137,21 @@ class Sandbox:
         limits = limits or Limits()
         job = {"mode": "calls", "source": source, "prelude": prelude, "entry_point": entry_point, "calls": list(calls)}
         outputs: list[Output] = []
-        cpu_s, deaths = 0.0, 0
+        cpu_s, deaths, expired = 0.0, 0, 0
         while len(outputs) < len(calls) or not cpu_s:
-            reply = self.run({**job, "start": len(outputs)}, limits)
+            reply = self.run({**job, "start": len(outputs), "expired": expired}, limits)
             cpu_s += reply.cpu_s or 1e-6
-            loaded, problem = _loaded(reply)
-            if not reply.intact or not _in_order(reply, len(outputs)):
-                return Observed(False, (_LOST,) * len(calls), "wrote to the pipe that its answers are read from", cpu_s)
-            if not loaded and not outputs:
-                return Observed(False, (_LOST,) * len(calls), problem, cpu_s)
-            outputs += _outputs(reply)[: len(calls) - len(outputs)]
+            if not reply.intact or not reply.is_in_order(len(outputs)):
+                return Observed(False, (LOST,) * len(calls), "wrote to the pipe that its answers are read from", cpu_s)
+            if reply.problem is not None and not outputs:
+                return Observed(False, (LOST,) * len(calls), reply.problem, cpu_s)
+            outputs += reply.outputs[: len(calls) - len(outputs)]
             expired = sum(output.kind == "timeout" for output in outputs)
             if len(outputs) < len(calls) and not (reply.finished and expired):
                 deaths += 1
-                outputs.append(_TIMEOUT if reply.out_of_time else _LOST)
+                outputs.append(TIMEOUT if reply.out_of_time else LOST)
             if reply.killed or deaths > limits.max_timeouts or expired + deaths >= limits.max_timeouts:
-                outputs += [_given_up(outputs)] * (len(calls) - len(outputs))
+                outputs += [given_up(outputs)] * (len(calls) - len(outputs))
         return Observed(True, tuple(outputs), "", cpu_s)
 
     def run(self, job: dict[str, Any], limits: Limits) -> Reply:
@@ -158,6 +167,7 @@ class Sandbox:
             "load_wall_s": limits.call_wall_s,
             "call_cpu_s": limits.call_cpu_s,
             "call_wall_s": limits.call_wall_s,
+            "expired_cpu_s": min(limits.expired_cpu_s, limits.call_cpu_s),
             "max_timeouts": limits.max_timeouts,
             "wall_s": wall_s,
             "limits": {
@@ -168,6 +178,7 @@ class Sandbox:
                 "files": limits.files,
             },
             "setup": "",
+            "expired": 0,
             **job,
         }
         with self._lock:
@@ -187,8 +198,10 @@ class Sandbox:
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """End the zygote and with it everything that it started."""
+        """End the zygotes and with them everything that they started."""
         with self._lock:
+            while self._others:
+                self._others.pop().close()
             process, control = self._process, self._control
             self._process = self._control = None
             if control is not None:
@@ -253,7 +266,7 @@ class Sandbox:
                 data, status = self._collect(ours, time.monotonic() + wall_s + _START_TIMEOUT_S)
         finally:
             os.close(ours)
-        frames, intact = _frames(data)
+        frames, intact = frames_in(data)
         return Reply(frames, status["killed"], status["signal"], status["cpu_s"], status["peak_kb"], intact)
 
     @contextlib.contextmanager
@@ -304,72 +317,12 @@ def _rest(pipe: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-_LOST = Output("lost", "process died")
-_TIMEOUT = Output("timeout", "cpu")
-_CPU_SIGNALS = (9, 24)
-
-
-def _given_up(outputs: list[Output]) -> Output:
-    """What the calls after the last one count as, when no more are made."""
-    return _TIMEOUT if any(output.kind == "timeout" for output in outputs) else _LOST
-
-
 def _library_paths() -> list[str]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     paths = [sysconfig.get_path(name) for name in names]
     paths += [entry for entry in sys.path if entry.endswith("lib-dynload")]
     base = str(Path(sys.base_prefix, "lib"))
     return list(dict.fromkeys(str(path) for path in [*paths, base] if Path(path).is_dir()))
-
-
-def _frames(data: bytes) -> tuple[tuple[list[Any], ...], bool]:
-    """The frames up to the first thing that is none, and whether all were."""
-    frames: list[list[Any]] = []
-    # What follows the last line end was cut off by the end of the process.
-    for line in data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]:
-        try:
-            frame = json.loads(line)
-        except (ValueError, RecursionError):
-            return tuple(frames), False
-        if not isinstance(frame, list) or not frame:
-            return tuple(frames), False
-        frames.append(frame)
-    return tuple(frames), True
-
-
-def _loaded(reply: Reply) -> tuple[bool, str]:
-    first = reply.frames[0] if reply.frames else ["broken", _end(reply)]
-    return first == ["loaded"], "" if first == ["loaded"] else plain_text(str(first[-1])[:300])
-
-
-def _end(reply: Reply) -> str:
-    return f"its process died (signal {reply.signal})" if reply.signal else "its process ended before it was loaded"
-
-
-def _in_order(reply: Reply, start: int) -> bool:
-    """Whether the answers are numbered as asked; a candidate that writes its own frames gets out of step."""
-    return all(
-        len(frame) in (3, 4) and type(frame[0]) is int and frame[0] == start + place
-        for place, frame in enumerate(reply.frames[1:])
-    )
-
-
-def _outputs(reply: Reply) -> list[Output]:
-    return [_output(*frame[1:]) for frame in reply.frames[1:]]
-
-
-def _output(kind: object, payload: Any, effect: object = "") -> Output:
-    if kind == "value" and payload is None and effect:
-        return Output("value", "None", None, True, plain_text(str(effect)))
-    if kind == "value":
-        try:
-            value = decode(payload)
-            return Output("value", key_of(payload), value, not isinstance(value, Opaque | Drained))
-        except (ValueError, RecursionError, KeyError, IndexError, TypeError):
-            return Output("error", "not a value")
-    if kind in ("error", "timeout"):
-        return Output("error" if kind == "error" else "timeout", plain_text(str(payload)[:80]))
-    return Output("error", "not a value")
 
 
 _shared: dict[int, Sandbox] = {}

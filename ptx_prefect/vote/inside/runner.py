@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import gc
+import inspect
 import json
 import os
 import random
@@ -92,11 +94,12 @@ def _run_prelude(text: str, namespace: dict[str, Any]) -> None:
 
 
 def _call_all(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:
-    expired = 0
+    expired = job["expired"]
     for index, call in enumerate(job["calls"]):
         if index < job["start"]:
             continue
-        kind, found = _limited(_maker(call, job["entry_point"], namespace), job["call_cpu_s"], job["call_wall_s"])
+        cpu_s = job["expired_cpu_s" if expired else "call_cpu_s"]
+        kind, found = _limited(_maker(call, job["entry_point"], namespace), cpu_s, job["call_wall_s"])
         if kind == "error":
             found = found.partition(":")[0]
         emit([index, kind, *found] if kind == "value" else [index, kind, found])
@@ -112,6 +115,9 @@ def _maker(call: str, entry_point: str, namespace: dict[str, Any]) -> Callable[[
         run, arguments = _prepare(call, entry_point, namespace)
         given = arguments()
         value = run(given)
+        if type(value) is types.CoroutineType:
+            value.close()
+            raise TypeError("gives a coroutine: ask for it by await")
         if value is None and given is not None:
             after = key_of(encode(given))
             return [None, after] if after != key_of(encode(arguments())) else [None]
@@ -233,6 +239,20 @@ def _fresh(passes: list[Any], loops: int) -> list[Any]:
     return [(run, arguments()) for _ in range(loops) for run, arguments in passes]
 
 
+@functools.cache
+def _loop() -> Any:
+    import asyncio
+
+    return asyncio.new_event_loop()
+
+
+def _awaited(value: Any) -> Any:
+    """``await value``: whoever answers at once where a coroutine is wanted fails, as in a program."""
+    if not inspect.isawaitable(value):
+        raise TypeError(f"object {_type_name(type(value))} can't be used in 'await' expression")
+    return _loop().run_until_complete(value)
+
+
 def _prepare(call: str, entry_point: str, namespace: dict[str, Any]) -> tuple[Callable[[Any], Any], Callable[[], Any]]:
     """How to run a call and how to make its arguments; making them is not timed."""
     try:
@@ -240,13 +260,19 @@ def _prepare(call: str, entry_point: str, namespace: dict[str, Any]) -> tuple[Ca
     except SyntaxError:
         statement = _compile(call, "<benchmark>", "exec", 0, True)
         return (lambda _: _exec(statement, namespace)), (lambda: None)
+    is_awaited = isinstance(tree, ast.Await)
+    tree = tree.value if isinstance(tree, ast.Await) else tree
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == entry_point:
         function = namespace[entry_point]
         keywords = ast.Call(ast.Name("dict", ast.Load()), [], tree.keywords)
         pair = ast.Expression(ast.Tuple([ast.List(tree.args, ast.Load()), keywords], ast.Load()))
         made = _compile(ast.fix_missing_locations(pair), "<arguments>", "eval", 0, True)
+        if is_awaited:
+            return (lambda pair: _awaited(function(*pair[0], **pair[1]))), (lambda: _eval(made, namespace))
         return (lambda pair: function(*pair[0], **pair[1])), (lambda: _eval(made, namespace))
-    code = _compile(call, "<benchmark>", "eval", 0, True)
+    code = _compile(ast.Expression(tree), "<benchmark>", "eval", 0, True)
+    if is_awaited:
+        return (lambda _: _awaited(_eval(code, namespace))), (lambda: None)
     return (lambda _: _eval(code, namespace)), (lambda: None)
 
 

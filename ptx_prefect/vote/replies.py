@@ -1,0 +1,105 @@
+"""What came back from a candidate's process, read as values and never believed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ptx_prefect.vote.inside.wire import Drained, Opaque, decode, key_of, plain_text
+from ptx_prefect.vote.values import Output
+
+LOST = Output("lost", "process died")
+TIMEOUT = Output("timeout", "cpu")
+_CPU_SIGNALS = (9, 24)
+
+
+def given_up(outputs: list[Output]) -> Output:
+    """What the calls after the last one count as, when no more are made."""
+    return TIMEOUT if any(output.kind == "timeout" for output in outputs) else LOST
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back from one process: its frames, and how it ended as its keeper saw it."""
+
+    frames: tuple[list[Any], ...]
+    killed: str
+    signal: int
+    cpu_s: float
+    peak_kb: int
+    intact: bool
+
+    @property
+    def finished(self) -> bool:
+        return self.intact and not self.signal and not self.killed
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the kernel's CPU limit or the wall clock ended it."""
+        return self.killed == "wall" or self.signal in _CPU_SIGNALS
+
+    @property
+    def problem(self) -> str | None:
+        """Why the program did not load; None where it did."""
+        first = self.frames[0] if self.frames else ["broken", self._end()]
+        return None if first == ["loaded"] else plain_text(str(first[-1])[:300])
+
+    @property
+    def outputs(self) -> list[Output]:
+        """What the calls gave that were made."""
+        return [_output(*frame[1:]) for frame in self.frames[1:]]
+
+    def is_in_order(self, start: int) -> bool:
+        """Whether the answers are numbered as asked; a candidate that writes its own frames gets out of step."""
+        return all(
+            len(frame) in (3, 4) and type(frame[0]) is int and frame[0] == start + place
+            for place, frame in enumerate(self.frames[1:])
+        )
+
+    def _end(self) -> str:
+        return f"its process died (signal {self.signal})" if self.signal else "its process ended before it was loaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one candidate did.
+
+    Attributes:
+        loads: whether its source ran to the end and defines the entry point; else ``problem`` says why.
+        outputs: one for each call.
+    """
+
+    loads: bool
+    outputs: tuple[Output, ...]
+    problem: str = ""
+    cpu_s: float = 0.0
+
+
+def frames_in(data: bytes) -> tuple[tuple[list[Any], ...], bool]:
+    """The frames up to the first thing that is none, and whether all were."""
+    frames: list[list[Any]] = []
+    # What follows the last line end was cut off by the end of the process.
+    for line in data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]:
+        try:
+            frame = json.loads(line)
+        except (ValueError, RecursionError):
+            return tuple(frames), False
+        if not isinstance(frame, list) or not frame:
+            return tuple(frames), False
+        frames.append(frame)
+    return tuple(frames), True
+
+
+def _output(kind: object, payload: Any, effect: object = "") -> Output:
+    if kind == "value" and payload is None and effect:
+        return Output("value", "None", None, True, plain_text(str(effect)))
+    if kind == "value":
+        try:
+            value = decode(payload)
+            return Output("value", key_of(payload), value, not isinstance(value, Opaque | Drained))
+        except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+            return Output("error", "not a value")
+    if kind in ("error", "timeout"):
+        return Output("error" if kind == "error" else "timeout", plain_text(str(payload)[:80]))
+    return Output("error", "not a value")
