@@ -51,8 +51,7 @@ def _aggregate_tests(
             covered = combine_coverage(
                 coverages, data, source=suite.source, xml=xml, config_file=coverage_config_of(workdir)
             )
-            tests |= {"coverage_percent": round(covered.percent, 2), "lines_covered": covered.lines_covered}
-            tests |= {"lines_total": covered.lines_total, "coverage": str(data), "coverage_xml": str(xml)}
+            tests |= {**covered.as_json(), "coverage": str(data), "coverage_xml": str(xml)}
     except MergeError as error:
         failures.append(str(error))
     _remember(suite, values, state)

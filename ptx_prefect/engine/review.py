@@ -14,7 +14,7 @@ from ptx_prefect.merge.decisions import Place, has_markers
 from ptx_prefect.merge.result import Conflict
 from ptx_prefect.validate import Validation
 
-APPROVE, REJECT = "approve", "reject"
+APPROVE = "approve"
 EDITED, PROPOSAL, KEEP = "edited text", "take the proposal", "keep it as it is merged"
 MAX_PLACES = 40
 """A form of more questions nobody fills in; what is left open is left out of the tree, as without a review."""

@@ -28,7 +28,6 @@ class Limiter:
         self._epoch = 0
         self._open: dict[int, int] = {}
         self._tickets = 0
-        self.refusals = 0
 
     @property
     def limit(self) -> int:
@@ -64,7 +63,6 @@ class Limiter:
         """
         wait_s = self._default_wait_s if retry_after_s is None else retry_after_s
         with self._lock:
-            self.refusals += 1
             began = self._open.get(ticket)
             if began == self._epoch:
                 self._limit = max(MIN_LIMIT, min(self._limit, len(self._open)) * SHRINK)

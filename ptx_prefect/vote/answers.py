@@ -81,11 +81,6 @@ def poll(
     return _consensus(heard, form or _form_of(heard), expected, quorum)
 
 
-def same_answer(one: str, other: str) -> bool:
-    """Whether two answers say the same in the strictest form that both allow."""
-    return len(_groups([("one", one), ("other", other)], _form_of([("", one), ("", other)]))) == 1
-
-
 def normalised(text: str) -> str:
     """The text as it is compared: no fence, no "the answer is", one case, plain numbers, single spaces."""
     fence = _FENCE.match(text)
@@ -119,12 +114,6 @@ def items_of(text: str) -> frozenset[str] | None:
     if not found or len(found) < len(lines) - 1:  # one line may introduce the list
         return None
     return frozenset(normalised(item) for item in found)
-
-
-def overlap(one: frozenset[str], other: frozenset[str]) -> float:
-    """The share of all items that both name (Jaccard); 1 for two empty sets."""
-    union = one | other
-    return len(one & other) / len(union) if union else 1.0
 
 
 def _form_of(heard: Sequence[tuple[str, str]]) -> Form:

@@ -1,7 +1,6 @@
-"""Judges: workers that score candidates. One candidate at a time, or pairs in both orders; never above the gate.
+"""Judges: workers that score candidates, one at a time and without their names; never above the gate.
 
-A judge that sees one candidate at a time cannot favour the first it reads. Where judges compare pairs, each pair is
-shown in both orders, and a preference that does not survive the swap is no preference.
+A judge that sees one candidate at a time cannot favour the first it reads.
 """
 
 from __future__ import annotations
@@ -25,16 +24,6 @@ class Judgement:
     candidate: str
     criterion: str
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One judge's choice between two candidates in the order shown; ``preferred`` is one of them, or None."""
-
-    judge: str
-    first: str
-    second: str
-    preferred: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +69,6 @@ def combine_judgements(judgements: Iterable[Judgement], *, approve_at: float = 7
         },
         notes=notes,
     )
-
-
-def both_orders(candidates: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Every pair of candidates in both orders: what a comparing judge has to be shown."""
-    return tuple((one, other) for one in candidates for other in candidates if one != other)
-
-
-def fair_comparisons(comparisons: Iterable[Comparison]) -> dict[tuple[str, str, str], str | None]:
-    """For each judge and pair (names sorted), the candidate preferred in both orders; None where the order decided.
-
-    Pairs that were shown in one order only are left out.
-    """
-    seen: dict[tuple[str, str, str], dict[bool, str | None]] = {}
-    for one in comparisons:
-        low, high = sorted((one.first, one.second))
-        seen.setdefault((one.judge, low, high), {})[one.first == low] = one.preferred
-    return {
-        key: orders[True] if orders[True] == orders[False] else None for key, orders in seen.items() if len(orders) == 2
-    }
-
-
-def ballots_from_comparisons(
-    comparisons: Iterable[Comparison], candidates: Sequence[str]
-) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Each judge's ranking by the number of fair comparisons won, a draw counting half."""
-    fair = fair_comparisons(comparisons)
-    ballots = {}
-    for judge in sorted({key[0] for key in fair}):
-        points = dict.fromkeys(candidates, 0.0)
-        for (who, low, high), preferred in fair.items():
-            if who == judge:
-                for name in (low, high):
-                    points[name] += 0.5 if preferred is None else float(preferred == name)
-        ballots[judge] = _levels(points)
-    return ballots
 
 
 def judgements_from(answer: object, *, judge: str, candidate: str, criteria: Sequence[str]) -> tuple[Judgement, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -150,17 +149,3 @@ _clients: dict[tuple[str, str | None, str | None], Any] = {}
 _limiters: dict[tuple[str, str | None], Limiter] = {}
 _live: set[_Live] = set()
 _given: dict[str, str] = {}
-
-
-def close_clients() -> None:
-    """Close the pooled connections (at the end of a process, or between tests)."""
-
-    async def close() -> None:
-        for client in list(_clients.values()):
-            with contextlib.suppress(Exception):
-                await client.close()
-        _clients.clear()
-        _limiters.clear()
-
-    if _running is not None and _running.owner == os.getpid():
-        asyncio.run_coroutine_threadsafe(close(), _running.loop).result(timeout=10)

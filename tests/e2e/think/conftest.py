@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("pydantic_ai", reason="needs the extra `ai`")
 
-from ptx_prefect.workers import model_calls
 from ptx_prefect.workers.protocol import Job
 from tests.fakes.provider import Provider
 
@@ -26,10 +25,8 @@ def model_at(provider: Provider, protocol: str = "anthropic") -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_ENV, CANARY)
-    yield
-    model_calls.close_clients()
 
 
 @pytest.fixture

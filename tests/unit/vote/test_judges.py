@@ -1,4 +1,4 @@
-"""Judges' scores, comparisons and ballots."""
+"""Judges' scores and ballots."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ import pytest
 
 from ptx_prefect.errors import VoteError
 from ptx_prefect.vote.judges import (
-    Comparison,
     Judgement,
-    ballots_from_comparisons,
-    both_orders,
     combine_judgements,
-    fair_comparisons,
     judge_instruction,
     judgements_from,
 )
-from ptx_prefect.vote.rules import borda
 
 
 def judged(**judges):
@@ -56,24 +51,6 @@ def test_ballots_and_approvals_follow_each_judges_mean():
 def test_a_score_outside_the_scale_is_refused():
     with pytest.raises(VoteError, match="0 to 10"):
         combine_judgements([Judgement("x", "a", "clarity", 11)])
-
-
-def test_a_preference_that_does_not_survive_the_swap_is_none():
-    first_is_best = [Comparison("biased", one, other, one) for one, other in both_orders(["a", "b"])]
-    honest = [Comparison("honest", one, other, "b") for one, other in both_orders(["a", "b"])]
-    once = [Comparison("once", "a", "b", "a")]
-    fair = fair_comparisons([*first_is_best, *honest, *once])
-
-    assert fair == {("biased", "a", "b"): None, ("honest", "a", "b"): "b"}
-
-
-def test_comparisons_make_ballots():
-    names = ["a", "b", "c"]
-    rows = [Comparison("x", one, other, min(one, other)) for one, other in both_orders(names)]
-    ballots = ballots_from_comparisons(rows, names)
-
-    assert ballots == {"x": (("a",), ("b",), ("c",))}
-    assert borda(ballots, names).order == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
