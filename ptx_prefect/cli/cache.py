@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptx_prefect.cli.commands import OK, SPEC, ptx
+from ptx_prefect.cli.commands import SPEC, ptx
+from ptx_prefect.cli.exit_codes import OK
 from ptx_prefect.errors import SpecError
 
 if TYPE_CHECKING:

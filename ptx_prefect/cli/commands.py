@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptx_prefect import __version__
+from ptx_prefect.cli.exit_codes import INTERRUPTED, NOT_DONE, OK, WRONG_INPUT
 from ptx_prefect.cli.group import InSections
 from ptx_prefect.cli.variables import with_variables
 from ptx_prefect.errors import PlanError, PtxError, SpecError
@@ -19,7 +20,6 @@ from ptx_prefect.errors import PlanError, PtxError, SpecError
 if TYPE_CHECKING:
     from ptx_prefect.spec import TaskSpec
 
-OK, NOT_DONE, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 SPEC = click.argument("spec", type=click.Path(path_type=Path))
 IMPACTED_BY = click.option("--impacted-by", metavar="REV", help="Only tests that changes since REV can reach.")
 

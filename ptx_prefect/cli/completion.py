@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from ptx_prefect.cli.commands import OK, ptx
+from ptx_prefect.cli.commands import ptx
+from ptx_prefect.cli.exit_codes import OK
 
 
 @ptx.command(short_help="Print what a shell needs to complete ptx.")

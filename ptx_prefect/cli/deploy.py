@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ptx_prefect.cli.commands import OK, ptx
+from ptx_prefect.cli.commands import ptx
+from ptx_prefect.cli.exit_codes import OK
 from ptx_prefect.errors import RunError, SpecError
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from typing import Literal
 import click
 
 from ptx_prefect import __version__
-from ptx_prefect.cli.commands import NOT_DONE, OK, ptx
+from ptx_prefect.cli.commands import ptx
+from ptx_prefect.cli.exit_codes import NOT_DONE, OK
 from ptx_prefect.cli.group import is_coloured
 from ptx_prefect.cli.profile import answers, profile_of
 from ptx_prefect.errors import PtxError, SpecError

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from ptx_prefect.cli.commands import OK, ptx
+from ptx_prefect.cli.commands import ptx
+from ptx_prefect.cli.exit_codes import OK
 from ptx_prefect.cli.schema import schema_text
 from ptx_prefect.errors import SpecError
 

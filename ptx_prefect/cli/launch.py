@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ptx_prefect.cli.exit_codes import INTERRUPTED, NOT_DONE, OK
 from ptx_prefect.errors import RunError
 
 if TYPE_CHECKING:
-    from ptx_prefect.run.records import Event
+    from subprocess import Popen
+
+    from ptx_prefect.run.records import Event, Observer
     from ptx_prefect.spec import TaskSpec
 
 _PREFECT_DEFAULTS = {
@@ -30,13 +33,37 @@ _PREFECT_DEFAULTS = {
 
 
 def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl: bool = False) -> int:
-    """Run a task as a Prefect flow in this process. Returns the exit code."""
-    from ptx_prefect.cli.commands import INTERRUPTED, NOT_DONE, OK
+    """Run a task as a Prefect flow in this process. Returns the exit code.
+
+    Args:
+        command: what to type to go on, for the person who stopped it.
+    """
     from ptx_prefect.cli.display import Display, result_text
-    from ptx_prefect.cli.profile import check_profile
-    from ptx_prefect.cli.server import provide_server, wait_until_up
+    from ptx_prefect.cli.server import provide_server
     from ptx_prefect.settings import state_dir
     from ptx_prefect.workers.spawners import shared_spawner
+
+    _make_ready()
+    server = provide_server(state_dir())
+    # Its imports take as long as some of ours: both at once.
+    threading.Thread(target=shared_spawner().warm_up, daemon=True).start()
+    with Display(task.task_id, quiet=as_json or as_jsonl) as display:
+        display.say("starting Prefect")
+        observers = (display, _print_event) if as_jsonl else (display,)
+        try:
+            report, code = _executed(task, server, observers, fresh=fresh, command=command)
+        except KeyboardInterrupt:
+            display.close()
+            click.echo(f"\nstopped; what was finished is kept. To go on: {command}", err=True)
+            return INTERRUPTED
+    if not as_jsonl:
+        click.echo(_as_json(report) if as_json else result_text(report))
+    return code
+
+
+def _make_ready() -> None:
+    """Prefect's settings for this process, and signals that stop a run in order."""
+    from ptx_prefect.cli.profile import check_profile
 
     for name, value in _PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -44,37 +71,35 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # As `nohup` and background jobs of a shell have it.
             signal.signal(number, _Stop())
-    server = provide_server(state_dir())
-    # Its imports take as long as some of ours: both at once.
-    threading.Thread(target=shared_spawner().warm_up, daemon=True).start()
-    with Display(task.task_id, quiet=as_json or as_jsonl) as display:
-        display.say("starting Prefect")
-        from ptx_prefect.engine.execution import OBSERVERS
-        from ptx_prefect.flows import execute
 
-        OBSERVERS.set((*OBSERVERS.get(), display, *((_print_event,) if as_jsonl else ())))
-        try:
-            wait_until_up(server)
-            report: Any = execute(task, fresh=fresh)
-            code = OK
-        except RunError as error:
-            if error.report is None:
-                raise
-            report, code = error.report, NOT_DONE
-        except KeyboardInterrupt:
-            display.close()
-            click.echo(f"\nstopped; what was finished is kept. To go on: {command}", err=True)
-            return INTERRUPTED
-        except Exception as error:
-            if not _is_of_the_server(error):
-                raise
-            raise RunError(
-                f"Prefect's server at {os.environ.get('PREFECT_API_URL', '(its default place)')} did not do its part:"
-                f" {str(error).strip().splitlines()[0]}. What was finished is kept; to go on: {command}"
-            ) from error
-    if not as_jsonl:
-        click.echo(_as_json(report) if as_json else result_text(report))
-    return code
+
+def _executed(
+    task: TaskSpec, server: Popen[bytes] | None, observers: tuple[Observer, ...], *, fresh: bool, command: str
+) -> tuple[Any, int]:
+    """The report and the exit code; a run that did not succeed has both.
+
+    Raises:
+        RunError: there is no report: the run could not begin, or Prefect's server failed it.
+    """
+    from ptx_prefect.cli.server import wait_until_up
+    from ptx_prefect.engine.execution import OBSERVERS
+    from ptx_prefect.flows import execute
+
+    OBSERVERS.set((*OBSERVERS.get(), *observers))
+    try:
+        wait_until_up(server)
+        return execute(task, fresh=fresh), OK
+    except RunError as error:
+        if error.report is None:
+            raise
+        return error.report, NOT_DONE
+    except Exception as error:
+        if not _is_of_the_server(error):
+            raise
+        raise RunError(
+            f"Prefect's server at {os.environ.get('PREFECT_API_URL', '(its default place)')} did not do its part:"
+            f" {str(error).strip().splitlines()[0]}. What was finished is kept; to go on: {command}"
+        ) from error
 
 
 def _print_event(event: Event) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ptx_prefect.cli.commands import OK, ptx
+from ptx_prefect.cli.commands import ptx
+from ptx_prefect.cli.exit_codes import OK
 
 KINDS = ("task", "config", "report")
 

@@ -76,15 +76,17 @@ def make_report(
     ordered = [records[section.name] for section in plan.sections if section.name in records]
     done = [record for record in ordered if isinstance(record.outcome, Done)]
     rest = [record for record in ordered if not isinstance(record.outcome, Done)]
-    status = _status(done, rest, aggregated, measured)
+    critical_s = _critical_s(plan, ordered)
     return Report(
         task_id=plan.task_id,
-        status=status,
-        execution_summary=_summary(plan, ordered, measured),
+        status=_status(done, rest, aggregated, measured),
+        execution_summary=summary_of(
+            ordered, measured, total=len(plan.sections), sync_points=plan.sync_points, critical_s=critical_s
+        ),
         results=Results(
             mode="sectioning",
-            completed_sections=tuple(_ejected(_result(record, outputs), aggregated.left_out) for record in done),
-            unfinished_sections=tuple(_result(record, outputs) for record in rest),
+            completed_sections=tuple(_ejected(result_of(record, outputs), aggregated.left_out) for record in done),
+            unfinished_sections=tuple(result_of(record, outputs) for record in rest),
             merged_output=aggregated.merged_output,
             conflicts_resolved=aggregated.conflicts_resolved,
             manual_review_required=aggregated.manual_review_required,
@@ -95,9 +97,9 @@ def make_report(
             review=aggregated.review,
             after=aggregated.after,
         ),
-        performance_metrics=_performance(plan, ordered, measured),
+        performance_metrics=performance_of(ordered, measured, critical_s=critical_s),
         next_steps=_next_steps(rest, aggregated, measured),
-        usage={**_usage(ordered), **measured.usage},
+        usage={**usage_of(ordered), **measured.usage},
         notes=(*plan.notes, *measured.notes, *aggregated.notes),
         artifacts=artifacts,
     )
@@ -132,20 +134,20 @@ def _status(
     return "success"
 
 
-def _summary(plan: Plan, records: Sequence[SectionRecord], measured: Measured) -> ExecutionSummary:
-    ran = [record for record in records if record.started_s is not None]
+def summary_of(
+    records: Sequence[SectionRecord], measured: Measured, *, total: int, sync_points: int, critical_s: float
+) -> ExecutionSummary:
+    """The totals of a run of either mode. ``critical_s`` is how long its longest chain of sections took."""
+    ran = _that_ran(records)
     sequential = sum(record.busy_s for record in ran)
-    seconds = {record.name: record.busy_s for record in records}
-    after = {name: prerequisites for name, prerequisites in plan.after.items() if name in seconds}
-    critical = max(remaining_paths(_within(after), seconds).values(), default=0.0)
-    bound = max(critical, sequential / max(1, measured.workers))
+    bound = max(critical_s, sequential / max(1, measured.workers))
     return ExecutionSummary(
-        total_subtasks=len(plan.sections),
+        total_subtasks=total,
         parallel_executions=measured.most_at_once,
         execution_time=seconds_text(measured.wall_s),
         speedup_factor=round(sequential / measured.wall_s, 2) if ran and measured.wall_s > 0 else None,
         workers_used=measured.workers if ran else 0,
-        sync_points=plan.sync_points,
+        sync_points=sync_points,
         execution_seconds=round(measured.wall_s, 3),
         sequential_seconds=round(sequential, 3),
         bound_seconds=round(bound, 3),
@@ -154,11 +156,50 @@ def _summary(plan: Plan, records: Sequence[SectionRecord], measured: Measured) -
     )
 
 
-def _within(after: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(item for item in prerequisites if item in after) for name, prerequisites in after.items()}
+def performance_of(records: Sequence[SectionRecord], measured: Measured, *, critical_s: float) -> PerformanceMetrics:
+    """How well the workers were used, and who ran when."""
+    ran = _that_ran(records)
+    busy = sum(record.busy_s for record in ran)
+    offered = measured.workers * measured.dispatch_s if measured.offered_s is None else measured.offered_s
+    average = busy / len(ran) if ran else None
+    return PerformanceMetrics(
+        worker_utilization=round(min(1.0, busy / offered), 3) if ran and offered > 0 else None,
+        avg_task_time=seconds_text(average or 0.0),
+        critical_path_time=seconds_text(critical_s),
+        avg_task_seconds=None if average is None else round(average, 3),
+        critical_path_seconds=round(critical_s, 3),
+        pool=measured.pool,
+        timeline=tuple(map(_bar, sorted(ran, key=lambda record: (record.started_s or 0.0, record.name)))),
+    )
 
 
-def _result(record: SectionRecord, outputs: Mapping[str, str]) -> SectionResult:
+def _that_ran(records: Sequence[SectionRecord]) -> list[SectionRecord]:
+    return [record for record in records if record.started_s is not None]
+
+
+def _bar(record: SectionRecord) -> dict[str, Any]:
+    return {
+        "section": record.name,
+        "worker": record.worker,
+        "start_s": round(record.started_s or 0.0, 3),
+        "end_s": round(record.ended_s or 0.0, 3),
+        "status": status_of(record.outcome),
+    }
+
+
+def _critical_s(plan: Plan, records: Sequence[SectionRecord]) -> float:
+    """Seconds of the longest chain of sections that waited for each other, as they took."""
+    seconds = {record.name: record.busy_s for record in records}
+    after = {
+        name: tuple(item for item in prerequisites if item in seconds)
+        for name, prerequisites in plan.after.items()
+        if name in seconds
+    }
+    return max(remaining_paths(after, seconds).values(), default=0.0)
+
+
+def result_of(record: SectionRecord, outputs: Mapping[str, str]) -> SectionResult:
+    """A section's row in the report."""
     usage: Usage = getattr(record.outcome, "usage", Usage())
     is_done = isinstance(record.outcome, Done)
     return SectionResult(
@@ -194,35 +235,7 @@ def _never_ran(record: SectionRecord) -> bool:
     return record.started_s is None and not record.reused
 
 
-def _performance(plan: Plan, records: Sequence[SectionRecord], measured: Measured) -> PerformanceMetrics:
-    ran = [record for record in records if record.started_s is not None]
-    busy = sum(record.busy_s for record in ran)
-    seconds = {record.name: record.busy_s for record in records}
-    after = _within({name: prerequisites for name, prerequisites in plan.after.items() if name in seconds})
-    critical = max(remaining_paths(after, seconds).values(), default=0.0)
-    offered = measured.workers * measured.dispatch_s if measured.offered_s is None else measured.offered_s
-    average = busy / len(ran) if ran else None
-    return PerformanceMetrics(
-        worker_utilization=round(min(1.0, busy / offered), 3) if ran and offered > 0 else None,
-        avg_task_time=seconds_text(average or 0.0),
-        critical_path_time=seconds_text(critical),
-        avg_task_seconds=None if average is None else round(average, 3),
-        critical_path_seconds=round(critical, 3),
-        pool=measured.pool,
-        timeline=tuple(
-            {
-                "section": record.name,
-                "worker": record.worker,
-                "start_s": round(record.started_s or 0.0, 3),
-                "end_s": round(record.ended_s or 0.0, 3),
-                "status": status_of(record.outcome),
-            }
-            for record in sorted(ran, key=lambda record: (record.started_s or 0.0, record.name))
-        ),
-    )
-
-
-def _usage(records: Sequence[SectionRecord]) -> dict[str, Any]:
+def usage_of(records: Sequence[SectionRecord]) -> dict[str, Any]:
     """Totals of what was measured in this run; reused sections cost nothing."""
     usages = [getattr(record.outcome, "usage", Usage()) for record in records if not record.reused]
     total: dict[str, Any] = {}
@@ -259,75 +272,3 @@ def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured:
     if aggregated.published:
         steps.append(f"Use the merged tree: {aggregated.merged_output}; `ptx rollback` undoes it")
     return tuple(steps or ["Nothing is left to do"])
-
-
-def make_vote_report(
-    task_id: str,
-    candidates: Sequence[str],
-    records: Mapping[str, SectionRecord],
-    measured: Measured,
-    decision: Mapping[str, Any],
-    *,
-    winner_path: str | None,
-    outputs: Mapping[str, str],
-    artifacts: Mapping[str, str],
-) -> Report:
-    """The report of a vote: the specification's format with the decision inside."""
-    ordered = list(records.values())
-    ran = [record for record in ordered if record.started_s is not None]
-    busy = sum(record.busy_s for record in ran)
-    longest = max((record.busy_s for record in ran), default=0.0)
-    bound = max(longest, busy / max(1, measured.workers))
-    offered = measured.workers * measured.dispatch_s
-    # Candidates that were there already are subtasks that cost nothing.
-    ready = tuple(SectionResult(name=name, status="success") for name in candidates if name not in records)
-    has_winner = decision["winner"] is not None
-    return Report(
-        task_id=task_id,
-        status="success" if has_winner else "failed",
-        execution_summary=ExecutionSummary(
-            total_subtasks=len(ordered) + len(ready),
-            parallel_executions=measured.most_at_once,
-            execution_time=seconds_text(measured.wall_s),
-            speedup_factor=round(busy / measured.dispatch_s, 2) if ran and measured.dispatch_s else None,
-            workers_used=measured.workers if ran else 0,
-            sync_points=1,
-            execution_seconds=round(measured.wall_s, 3),
-            sequential_seconds=round(busy, 3),
-            bound_seconds=round(bound, 3),
-            bound_ratio=round(measured.dispatch_s / bound, 3) if ran and bound else None,
-            reused_sections=sum(record.reused for record in ordered),
-        ),
-        results=Results(
-            mode="voting",
-            completed_sections=(
-                *ready,
-                *(_result(row, outputs) for row in ordered if isinstance(row.outcome, Done)),
-            ),
-            unfinished_sections=tuple(_result(row, outputs) for row in ordered if not isinstance(row.outcome, Done)),
-            merged_output=winner_path,
-            decision=decision,
-        ),
-        performance_metrics=PerformanceMetrics(
-            worker_utilization=round(min(1.0, busy / offered), 3) if ran and offered else None,
-            avg_task_time=seconds_text(busy / len(ran) if ran else 0.0),
-            critical_path_time=seconds_text(longest),
-            avg_task_seconds=round(busy / len(ran), 3) if ran else None,
-            critical_path_seconds=round(longest, 3),
-        ),
-        next_steps=_after_vote(decision, winner_path),
-        usage={**_usage(ordered), **measured.usage},
-        notes=(*measured.notes, *decision["notes"]),
-        artifacts=artifacts,
-    )
-
-
-def _after_vote(decision: Mapping[str, Any], winner_path: str | None) -> tuple[str, ...]:
-    if decision["winner"] is None:
-        return ("No candidate could be chosen: read the gate results in the rationale",)
-    steps = [f"Use {decision['winner']!r}" + (f": {winner_path}" if winner_path else "")]
-    if decision["tied"]:
-        steps.append(f"Nothing measured tells it from {', '.join(decision['tied'])}: decide by taste")
-    if decision["difference"]:
-        steps.append("Read the first input on which winner and runner-up differ, in the rationale")
-    return tuple(steps)

@@ -13,7 +13,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from ptx_prefect.engine.account import Measured, make_vote_report
+from ptx_prefect.engine.account import Measured
 from ptx_prefect.engine.artifacts import report_artifact, safely
 from ptx_prefect.engine.claims import Claims
 from ptx_prefect.engine.credentials import with_credentials
@@ -25,6 +25,7 @@ from ptx_prefect.engine.references import check_blocks
 from ptx_prefect.engine.server_check import notes_on_server
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.storage import check_storage
+from ptx_prefect.engine.vote_account import make_vote_report
 from ptx_prefect.engine.workspaces import empty_base
 from ptx_prefect.errors import SpecError, VoteError
 from ptx_prefect.plan.assignment import worker_of

@@ -3,60 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.e2e.programs import free_port, program, wait_for
+
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(what: str, check: Callable[[], Any], *, seconds: float) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            found = check()
-        except OSError:
-            found = None
-        if found:
-            return found
-        time.sleep(0.2)
-    raise TimeoutError(f"no {what} after {seconds} s")
-
-
-@contextmanager
-def program(argv: list[str], log: Path, *, env: dict[str, str], cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program with everything it starts, ended with the block."""
-    with log.open("ab") as stream:
-        process = subprocess.Popen(argv, env=env, stdout=stream, stderr=stream, start_new_session=True, cwd=cwd)
-    try:
-        yield process
-    finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, number)
-                process.wait(15)
-                break
-            except ProcessLookupError:
-                process.wait()
-                break
-            except subprocess.TimeoutExpired:
-                continue
 
 
 @contextmanager

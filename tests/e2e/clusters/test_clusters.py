@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.clusters.conftest import free_port, program, wait_for
 from tests.e2e.clusters.work import LOCAL_DASK, LOCAL_RAY, dag, files_of, run, shell, start, unmeasured
+from tests.e2e.programs import free_port, program, wait_for
 
 pytestmark = [pytest.mark.clusters, pytest.mark.timeout(1500)]
 

@@ -19,8 +19,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.clusters.conftest import free_port, prefect_server, wait_for
+from tests.e2e.clusters.conftest import prefect_server
 from tests.e2e.clusters.work import shell, start
+from tests.e2e.programs import free_port, wait_for
 
 pytestmark = [pytest.mark.clusters, pytest.mark.timeout(900)]
 

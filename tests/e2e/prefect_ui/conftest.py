@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.prefect_ui.served import Served, end_group
+from tests.e2e.prefect_ui.served import Served
+from tests.e2e.programs import end_group
 
 
 @pytest.fixture(scope="package")

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.e2e.programs import end_group, free_port, start, wait_for
+
 ROOT = Path(__file__).parents[3]
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 PTX = [sys.executable, "-m", "ptx_prefect"]
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(what: str, check: Callable[[], Any], *, seconds: float) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            found = check()
-        except httpx.TransportError:
-            found = None
-        if found:
-            return found
-        time.sleep(0.3)
-    raise TimeoutError(f"no {what} after {seconds} s")
 
 
 class Served:
@@ -66,10 +45,7 @@ class Served:
 
     def start(self) -> None:
         command = [*PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
-        with (self.home / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=self.env, stdout=log, stderr=log, start_new_session=True, cwd=self.home
-            )
+        self._process = start(command, self.home / "server.log", env=self.env, cwd=self.home)
         wait_for("server", lambda: self.client.get("/health").status_code == 200, seconds=180)
 
     def stop(self) -> None:
@@ -78,11 +54,7 @@ class Served:
             self._process = None
 
     def start_worker(self, cwd: Path, pool: str = "ptx") -> subprocess.Popen[bytes]:
-        with (cwd / "worker.log").open("ab") as log:
-            return subprocess.Popen(
-                [*PREFECT, "worker", "start", "--pool", pool],
-                env=self.env, stdout=log, stderr=log, start_new_session=True, cwd=cwd,
-            )  # fmt: skip
+        return start([*PREFECT, "worker", "start", "--pool", pool], cwd / "worker.log", env=self.env, cwd=cwd)
 
     def ptx(self, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*PTX, *args], env=self.env, cwd=cwd, capture_output=True, text=True, check=False)
@@ -132,17 +104,6 @@ class Served:
     def artifacts_of(self, run_id: str) -> Mapping[str, dict[str, Any]]:
         rows = self.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}})
         return {row["key"]: row for row in rows if row["key"]}
-
-
-def end_group(process: subprocess.Popen[bytes], with_signal: int = signal.SIGTERM) -> None:
-    try:
-        os.killpg(process.pid, with_signal)
-        process.wait(60)
-    except ProcessLookupError:
-        pass
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(30)
 
 
 def task(task_id: str, *scripts: str, **keys: Any) -> dict[str, Any]:

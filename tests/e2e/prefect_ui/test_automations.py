@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.prefect_ui.served import ENDED, ROOT, Served, task, wait_for
+from tests.e2e.prefect_ui.served import ENDED, ROOT, Served, task
+from tests.e2e.programs import wait_for
 
 pytestmark = pytest.mark.server
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.prefect_ui.served import ENDED, PREFECT, PTX, ROOT, Served, end_group, task, wait_for
+from tests.e2e.prefect_ui.served import ENDED, PREFECT, PTX, ROOT, Served, task
+from tests.e2e.programs import end_group, wait_for
 
 
 def test_a_triggered_run_completes_with_its_artifacts(deployed: Served, place: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.prefect_ui.served import ENDED, PTX, Served, clashing_task, end_group, wait_for
+from tests.e2e.prefect_ui.served import ENDED, PTX, Served, clashing_task
+from tests.e2e.programs import end_group, wait_for
 
 pytestmark = pytest.mark.server
 

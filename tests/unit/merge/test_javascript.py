@@ -43,7 +43,13 @@ describe('cart', () => {
 });
 """
 
-BASES = {"src/cart.js": BASE, "src/cart.tsx": BASE, "test/cart.test.ts": TEST}
+WIDE = "import {\n  first,\n  second,\n} from './parts';\n\nexport const both = [first, second];\n"
+TABLE = "const cases = [\n  { n: 1 },\n];\n\ntest.each(cases)('counts', ({ n }) => {\n  expect(n).toBe(n);\n});\n"
+
+BASES = {
+    "src/cart.js": BASE, "src/cart.tsx": BASE, "test/cart.test.ts": TEST,
+    "src/wide.ts": WIDE, "test/table.test.js": TABLE,
+}  # fmt: skip
 
 END = "export const names = {\n  first: 'a',\n};\n"
 METHOD = "    return this.items.length;\n  }\n"
@@ -145,6 +151,69 @@ MUST_MERGE = {
         ],
         ["const fs = require('fs');\nconst os = require('os');\n"],
     ),
+    "names on lines of their own": (
+        "src/wide.ts",
+        [("  second,\n", "  second,\n  third,\n"), ("  second,\n", "  second,\n  type Third,\n")],
+        ["import {\n  first,\n  second,\n  third,\n  type Third,\n} from './parts';\n"],
+    ),
+    "a name removed from its line and one added below it": (
+        "src/wide.ts",
+        [("  second,\n", ""), ("  second,\n", "  second,\n  third as other,\n")],
+        ["import {\n  first,\n  third as other,\n} from './parts';\n"],
+    ),
+    "a line too long is spread as the other side spreads it": (
+        "src/cart.js",
+        [
+            ("{ add, cut }", "{\n    add,\n    cut,\n    multiply,\n}"),
+            ("{ add, cut }", "{ add, cut, divide }"),
+        ],
+        ["import {\n    add,\n    cut,\n    divide,\n    multiply,\n} from './math';\n"],
+    ),
+    "a merged line that grows too long is spread": (
+        "src/cart.js",
+        [
+            ("{ add, cut }", "{ add, cut, greatestCommonDivisor }"),
+            ("{ add, cut }", "{ add, cut, leastCommonMultiple, squareRootOf }"),
+        ],
+        [
+            "import {\n  add,\n  cut,\n  greatestCommonDivisor,\n",
+            "  leastCommonMultiple,\n  squareRootOf,\n} from './math';\n",
+        ],
+    ),
+    "a default beside a module as a whole": (
+        "src/cart.js",
+        [("import React from", "import React, * as All from"), ("import React from 'react'", "import Re from 'react'")],
+        ["import Re, * as All from 'react';\n"],
+    ),
+    "re-exports from two modules": (
+        "src/cart.js",
+        [
+            ("'./math';\n", "'./math';\nexport { one } from './one';\n"),
+            ("'./math';\n", "'./math';\nexport * from './two';\n"),
+        ],
+        ["export { one } from './one';\nexport * from './two';\n"],
+    ),
+    "cases in the table of a test": (
+        "test/table.test.js",
+        [("  { n: 1 },\n", "  { n: 1 },\n  { n: 2 },\n"), ("  { n: 1 },\n", "  { n: 1 },\n  { n: 3 },\n")],
+        ["  { n: 1 },\n  { n: 2 },\n  { n: 3 },\n];\n"],
+    ),
+    "a getter and a setter of one name": (
+        "src/cart.js",
+        [
+            (METHOD, METHOD + "\n  get first() {\n    return this.items[0];\n  }\n"),
+            (METHOD, METHOD + "\n  set first(item) {\n    this.items[0] = item;\n  }\n"),
+        ],
+        ["  get first() {\n", "  set first(item) {\n"],
+    ),
+    "functions that are assigned": (
+        "test/cart.test.ts",
+        [
+            ("'../cart');\n", "'../cart');\nexports.one = function () {\n  return 1;\n};\n"),
+            ("'../cart');\n", "'../cart');\nexports.two = function () {\n  return 2;\n};\n"),
+        ],
+        ["exports.one = function () {\n  return 1;\n};\n", "exports.two = function () {\n  return 2;\n};\n"],
+    ),
     "an edit and an addition beside it": (
         "src/cart.js",
         [
@@ -229,6 +298,40 @@ MUST_CONFLICT = {
             (END, END + "\nfunction eins(a) {\n  const b = a;\n  b.sort();\n  return b;\n}\n"),
         ],
     ),
+    "one new name for two parts of a module": (
+        "src/wide.ts",
+        [("  second,\n", "  second,\n  third as other,\n"), ("  second,\n", "  second,\n  fourth as other,\n")],
+    ),
+    "a module under two names": (
+        "src/cart.js",
+        [("import React from", "import * as R from"), ("import React from", "import * as React from")],
+    ),
+    "an import removed and changed": (
+        "src/cart.js",
+        [("import { add, cut } from './math';\n", ""), ("{ add, cut }", "{ add, cut, mul }")],
+    ),
+    "one name required from two modules": (
+        "test/cart.test.ts",
+        [
+            ("'../cart');\n", "'../cart');\nconst fs = require('fs');\n"),
+            ("'../cart');\n", "'../cart');\nconst fs = require('graceful-fs');\n"),
+        ],
+    ),
+    "one name exported from two modules": (
+        "src/cart.js",
+        [
+            ("'./math';\n", "'./math';\nexport { one } from './one';\n"),
+            ("'./math';\n", "'./math';\nexport { one } from './eins';\n"),
+        ],
+    ),
+    "elements of a list outside of tests": (
+        "src/wide.ts",
+        [("[first, second]", "[\n  first,\n  'a',\n]"), ("[first, second]", "[\n  first,\n  'b',\n]")],
+    ),
+    "an import with a comment inside": (
+        "src/cart.js",
+        [("{ add, cut }", "{ add, /* fast */ cut }"), ("{ add, cut }", "{ add, cut, mul }")],
+    ),
     "one key of one object": ("src/cart.js", [("first: 'a'", "first: 'b'"), ("first: 'a'", "first: 'c'")]),
     "one default import twice": ("src/cart.js", [("import React", "import Preact"), ("import React", "import Solid")]),
 }
@@ -303,6 +406,28 @@ def test_without_the_grammars_the_merge_is_by_lines_and_says_so(monkeypatch: pyt
 
     assert result.is_clean
     assert "ptx-prefect[js]" in result.resolutions[0].reason
+
+
+def test_a_file_too_large_to_parse_is_merged_by_lines_and_says_so() -> None:
+    base = "let a = 1;\n" + "// x\n" * 500_000 + "let b = 1;\n"
+    sides = [base.replace("a = 1", "a = 2").encode(), base.replace("b = 1", "b = 2").encode()]
+
+    result = merge_file(base.encode(), sides, path="bundle.js")
+
+    assert result.is_clean and b"a = 2" in result.content and b"b = 2" in result.content
+    assert "too large" in result.resolutions[0].reason
+
+
+def test_an_edit_that_moved_lines_take_over_is_never_lost() -> None:
+    """Both sides move a function and one edits it: the edit is there, or a person is asked."""
+    base = "function a() {\n  return 1;\n}\n\nfunction b() {\n  return 2;\n}\n"
+    ours = "function b() {\n  return 2;\n}\n\nfunction a() {\n  return 1;\n}\n"
+    theirs = base.replace("return 1", "return 10")
+
+    result = merge_file(base.encode(), [ours.encode(), theirs.encode()], path="a.js")
+
+    assert b"return 10" in result.content
+    assert result.content.count(b"function a()") == 1 or not result.is_clean
 
 
 def test_a_deeply_nested_file_is_merged() -> None:

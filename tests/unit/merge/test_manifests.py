@@ -121,6 +121,53 @@ MUST_MERGE = {
         [("pytest>=7", "pytest>=7,!=7.1"), ("pytest>=7", "pytest>=7,!=7.2")],
         ["pytest>=7,!=7.1,!=7.2\n"],
     ),
+    "a pin inside the other side's new range": (
+        "requirements.txt",
+        [("pytest>=7", "pytest==8.1"), ("pytest>=7", "pytest>=8")],
+        ["pytest==8.1\n"],
+    ),
+    "compatible releases, the later one": (
+        "requirements.txt",
+        [("zope.interface\n", "zope.interface\nboto3~=1.4\n"), ("# web\n", "# web\nboto3~=1.5\n")],
+        ["~=1.5"],
+    ),
+    "a marker added by one, a bound raised by the other": (
+        "requirements.txt",
+        [("pytest>=7", 'pytest>=7; python_version<"3.13"'), ("pytest>=7\n", "pytest>=7\nhypothesis\n")],
+        ['pytest>=7; python_version<"3.13"\nhypothesis\n'],
+    ),
+    "one project twice, told apart by its markers": (
+        "requirements.txt",
+        [
+            (
+                "zope.interface\n",
+                'zope.interface\ntomli<2; python_version<"3.8"\ntomli>=2; python_version>="3.8"\n',
+            ),
+            ("zope.interface\n", "zope.interface\nzope.event\n"),
+        ],
+        ['tomli<2; python_version<"3.8"\n', 'tomli>=2; python_version>="3.8"\n', "zope.event\n"],
+    ),
+    "a line continued on the next": (
+        "requirements.txt",
+        [("pytest>=7\n", "pytest>=7 \\\n  --hash=sha256:00\n"), ("requests==2.30.0", "requests==2.31.0")],
+        ["pytest>=7 \\\n  --hash=sha256:00\n", "requests==2.31.0"],
+    ),
+    "toml: an extra group for each side": (
+        "pyproject.toml",
+        [
+            ('docs = ["sphinx>=6"]\n', 'docs = ["sphinx>=6"]\ntest = ["pytest"]\n'),
+            ('docs = ["sphinx>=6"]\n', 'docs = ["sphinx>=6"]\nlint = ["ruff"]\n'),
+        ],
+        ['test = ["pytest"]\n', 'lint = ["ruff"]\n'],
+    ),
+    "toml: a date, an inline table and a text of many lines": (
+        "pyproject.toml",
+        [
+            ('version = "1.0"\n', 'version = "1.0"\nreadme = { file = "R.md", type = "text/markdown" }\n'),
+            ('version = "1.0"\n', 'version = "1.0"\ndescription = """\nA shop.\n"""\nsince = 2020-01-01 10:00:00Z\n'),
+        ],
+        ['readme = { file = "R.md", type = "text/markdown" }\n', '"""\nA shop.\n"""\n', "2020-01-01 10:00:00Z\n"],
+    ),
     "toml: additions to one list": (
         "pyproject.toml",
         [('  "rich",\n', '  "rich",\n  "typer",\n'), ('  "rich",\n', '  "rich>=13",\n')],
@@ -158,6 +205,36 @@ MUST_MERGE = {
         "package.json",
         [("^4.17.0", "^4.18.1"), ("^4.17.0", "^4.17.3")],
         ['"express": "^4.18.1"'],
+    ),
+    "json: ranges written in other ways": (
+        "package.json",
+        [("^4.17.0", ">=4.17.0 <4.20.0"), ("^4.17.0", ">4.16 <=4.19")],
+        ['"express": ">4.16 <=4.19"'],
+    ),
+    "json: a range that both only share": (
+        "package.json",
+        [("^4.17.0", ">=4.17.0 <4.19.0"), ("^4.17.0", ">=4.18.0 <5.0.0")],
+        ['"express": "~4.18.0"'],
+    ),
+    "json: a range without an end": (
+        "package.json",
+        [("~29.1.0", ">=29.0.0"), ("~29.1.0", ">=30")],
+        ['"jest": ">=30"'],
+    ),
+    "json: anything, and a range": (
+        "package.json",
+        [("~29.1.0", "*"), ("~29.1.0", "29.x")],
+        ['"jest": "29.x"'],
+    ),
+    "json: what begins with nought": (
+        "package.json",
+        [("~29.1.0", "^0.3.1"), ("~29.1.0", "^0.3.4")],
+        ['"jest": "^0.3.4"'],
+    ),
+    "json: common to two open ranges": (
+        "package.json",
+        [("~29.1.0", ">=29.1 <31"), ("~29.1.0", ">=29.3 <32")],
+        ['"jest": ">=29.3.0 <31.0.0"'],
     ),
     "json: a script and a bump beside it": (
         "package.json",
@@ -211,6 +288,36 @@ MUST_CONFLICT = {
         [("zope.interface\n", 'foo; python_version<"3.11"\n'), ("zope.interface\n", 'foo; sys_platform=="win32"\n')],
         "dependency",
     ),
+    "a pin outside the other side's new range": (
+        "requirements.txt",
+        [("pytest>=7", "pytest==7.4"), ("pytest>=7", "pytest>=8")],
+        "dependency",
+    ),
+    "new compatible releases of two series": (
+        "requirements.txt",
+        [("zope.interface\n", "zope.interface\nboto3~=1.4\n"), ("# web\n", "# web\nboto3~=2.0\n")],
+        "dependency",
+    ),
+    "a version that is none": (
+        "requirements.txt",
+        [("pytest>=7", "pytest===seven"), ("pytest>=7", "pytest>=8")],
+        "dependency",
+    ),
+    "extras and a bound at once": (
+        "requirements.txt",
+        [("pytest>=7", "pytest[x]>=7,<8.5"), ("pytest>=7", "pytest[y]>=8")],
+        "dependency",
+    ),
+    "two lower bounds in one line": (
+        "requirements.txt",
+        [("pytest>=7", "pytest>=7,>7.1"), ("pytest>=7", "pytest>=8")],
+        "dependency",
+    ),
+    "no requirement any more": (
+        "requirements.txt",
+        [("pytest>=7\n", "pytest >= = 7\n"), ("pytest>=7", "pytest>=8")],
+        "dependency",
+    ),
     "two sources": (
         "requirements.txt",
         [("pytest>=7\n", "pytest @ https://a.example/p.whl\n"), ("pytest>=7\n", "pytest>=8\n")],
@@ -247,6 +354,31 @@ MUST_CONFLICT = {
         "file",
     ),
     "json: no common range": ("package.json", [("^4.17.0", "^5.0.0"), ("^4.17.0", "^4.18.0")], "dependency"),
+    "json: a pre-release, and a range": (
+        "package.json",
+        [("~29.1.0", "29.2.0-rc.1"), ("~29.1.0", "^29.0.0")],
+        "dependency",
+    ),
+    "json: either of two": ("package.json", [("~29.1.0", "^28 || ^30"), ("~29.1.0", "^29.0.0")], "dependency"),
+    "json: an empty range": ("package.json", [("~29.1.0", ">30 <29"), ("~29.1.0", "^29.0.0")], "dependency"),
+    "json: a range replaced by what is none": (
+        "package.json",
+        [('"~29.1.0"', "{}"), ("~29.1.0", "^29.0.0")],
+        "dependency",
+    ),
+    "toml: one inline table": (
+        "pyproject.toml",
+        [
+            ('version = "1.0"\n', 'version = "1.0"\nreadme = { file = "R.md" }\n'),
+            ('version = "1.0"\n', 'version = "1.0"\nreadme = { file = "README" }\n'),
+        ],
+        "file",
+    ),
+    "toml: a comment before the comma": (
+        "pyproject.toml",
+        [('["E", "F"]', '[\n  "E", "F" # pyflakes\n  , "I"]'), ('["E", "F"]', '["E", "F", "UP"]')],
+        "file",
+    ),
     "json: one script renamed by both": (
         "package.json",
         [('"test": "jest"', '"test:unit": "jest"'), ('"test": "jest"', '"check": "jest"')],
