@@ -67,7 +67,9 @@ Start the shop.
 * one till
 """
 
-BASES = {"docs/guide.md": GUIDE, "docs/manual.rst": MANUAL}
+CODE = "# Code\n\nRun:\n\n    a = 1; b = 2\n\nand see.\n"
+
+BASES = {"docs/guide.md": GUIDE, "docs/manual.rst": MANUAL, "docs/code.md": CODE}
 END = "[^1]: With any browser.\n"
 
 
@@ -146,6 +148,27 @@ MUST_MERGE = {
         [("* one till\n", "* one till\n* goods\n"), ("* one till\n", "* one till\n* free coffee\n")],
         ["* goods\n", "* free coffee\n"],
     ),
+    "two items with text below them": (
+        "docs/guide.md",
+        [
+            ("- one till\n", "- one till\n- many goods\n  of all kinds\n"),
+            ("- one till\n", "- one till\n- free coffee\n\n  on Fridays\n"),
+        ],
+        ["- many goods\n  of all kinds\n", "- free coffee\n\n  on Fridays\n"],
+    ),
+    "two definitions of links": (
+        "docs/guide.md",
+        [(END, END + "[pay]: https://pay.example\n"), (END, END + "[map]: https://map.example\n")],
+        ["[map]: https://map.example\n[pay]: https://pay.example\n"],
+    ),
+    "rst: two substitutions": (
+        "docs/manual.rst",
+        [
+            ("* one till\n", "* one till\n\n.. |pay| replace:: Pay\n"),
+            ("* one till\n", "* one till\n\n.. |map| replace:: Map\n"),
+        ],
+        [".. |map| replace:: Map\n", ".. |pay| replace:: Pay\n"],
+    ),
     "an item removed and an item added beside it": (
         "docs/guide.md",
         [("- one till\n", ""), ("- one till\n", "- one till\n- many goods\n")],
@@ -203,6 +226,18 @@ MUST_CONFLICT = {
         "docs/guide.md",
         [(END, END + "\nOpen from nine to five.\n"), (END, END + "\nClosed on Mondays, always.\n")],
     ),
+    "items of two lists": (
+        "docs/guide.md",
+        [("- one till\n", "- one till\n- goods\n"), ("- one till\n", "- one till\n1. Pay.\n")],
+    ),
+    "code wrapped anew": (
+        "docs/code.md",
+        [("    a = 1; b = 2\n", "    a = 1;\n    b = 2\n"), ("    a = 1; b = 2\n", "    a = 1; b = 3\n")],
+    ),
+    "a new section of one title at two levels": (
+        "docs/guide.md",
+        [(END, END + "\n## Pay\n\nWith money.\n"), (END, END + "\n### Pay\n\nWith cards.\n\n## More\n\nSoon.\n")],
+    ),
     "numbered items in the middle": (
         "docs/guide.md",
         [("1. Download.\n", "1. Download.\n2. Check.\n"), ("1. Download.\n", "1. Download.\n2. Wait for it.\n")],
@@ -231,6 +266,27 @@ def test_edits_that_need_a_person_are_conflicts_that_lose_nothing(case: str) -> 
             assert set(BASES[path].replace(old, new, 1).splitlines()) - base <= set(
                 result.content.decode().splitlines()
             )
+
+
+TITLES_IN_CODE = {
+    "a fence": ("a.md", "# Top\n\n```sh\n# no title\n```\n\n## Use\n\ntext\n"),
+    "a fence of tildes that holds a shorter one": ("a.md", "# Top\n\n~~~~\n~~~\n# no title\n~~~~\n\n## Use\n\ntext\n"),
+    "front matter": ("a.md", "---\ntitle: A\n# no title\n---\n# Top\n\n## Use\n\ntext\n"),
+    "a comment over lines": ("a.md", "# Top\n\n<!--\n# no title\n-->\n\n## Use\n\ntext\n"),
+    "a paragraph under a rule": ("a.md", "# Top\n\nno title\n- - -\n\nUse\n---\n\ntext\n"),
+    "a literal block": ("a.rst", "Top\n===\n\nSo::\n\n    no title\n    --------\n\nUse\n---\n\ntext\n"),
+    "a directive": ("a.rst", "Top\n===\n\n.. code-block:: sh\n\n    no title\n    --------\n\nUse\n---\n\ntext\n"),
+    "a title with a line above": ("a.rst", "===\nTop\n===\n\nno title\n--\n\nUse\n---\n\ntext\n"),
+}
+
+
+@pytest.mark.parametrize("case", TITLES_IN_CODE)
+def test_what_looks_like_a_title_and_is_none_names_no_section(case: str) -> None:
+    path, base = TITLES_IN_CODE[case]
+    sides = [base.replace("text\n", f"{word}\n").encode() for word in ("ours", "theirs")]
+    (conflict,) = merge_file(base.encode(), sides, path=path).conflicts
+
+    assert conflict.definition == "Top > Use"
 
 
 def test_a_conflict_names_the_section() -> None:
@@ -364,6 +420,36 @@ def test_rst_chapters_get_one_style_of_titles_and_links_that_lead_there() -> Non
     assert text.count(".. contents::") == 1
     assert ".. _chapter-use:\n\nUse\n---\n\nNotes\n~~~~~\n\nText. [2]_\n\n.. [2] Slow.\n" in text
     assert "See :ref:`Use <chapter-use>`. [1]_\n" in text
+
+
+def test_ids_of_two_chapters_are_told_apart_and_their_links_follow() -> None:
+    markdown = [
+        ("a.md", b'# A\n\n<a id="top"></a>\n\nSee [it](#top).\n'),
+        ("b.md", b'# B\n\n<a id="top"></a>\n\nSee [it](#top) and [that](a.md#top).\n'),
+    ]
+    rst = [
+        ("a", b"A\n=\n\n.. _top:\n\nText, see :ref:`top`.\n"),
+        ("b", b"B\n=\n\n.. _top:\n\nText, see :ref:`here <top>`.\n"),
+    ]
+    texts = [
+        assemble_documents(parts, kind=kind, title="All").content.decode()
+        for parts, kind in ((markdown, "markdown"), (rst, "rst"))
+    ]
+
+    assert "See [it](#top).\n" in texts[0]
+    assert '<a id="b-top"></a>\n\nSee [it](#b-top)' in texts[0]
+    assert "see :ref:`top`.\n" in texts[1]
+    assert ".. _b-top:\n\nText, see :ref:`here <b-top>`.\n" in texts[1]
+
+
+def test_a_chapter_of_several_titles_gets_one_from_its_name() -> None:
+    parts = [("first_steps.md", b"# A\n\na\n\n# B {#bee}\n\nb\n"), ("end.md", b"# End\n\n[b](first_steps.md#bee)\n")]
+    text = assemble_documents(parts, kind="markdown", title="All", order=["first_steps.md", "end.md"]).content.decode()
+
+    assert re.findall(r"^(##.*)$", text, re.MULTILINE) == [
+        *("## Contents", "## First steps", "### A", "### B {#bee}", "## End")
+    ]
+    assert "[b](#bee)" in text
 
 
 def test_a_link_to_nothing_in_an_assembled_document_is_reported() -> None:
