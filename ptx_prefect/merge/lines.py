@@ -7,6 +7,7 @@ package does it elsewhere.
 from __future__ import annotations
 
 import functools
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MARKER_SIZE = 61
-"""Long enough that no real file has a line that looks like a marker of ours."""
+"""Of the markers that we ask git for."""
+
+_MARKER = re.compile(rf"^([<|=>])\1{{{_MARKER_SIZE - 1}}}[ \r\n]", re.MULTILINE)
 
 _TIMEOUT_S = 60
 
@@ -45,11 +48,8 @@ def merge_lines(base: str, ours: str, theirs: str) -> tuple[Chunk, ...]:
         return _kept(ours)
     if base == ours:
         return _kept(theirs)
-    if git_binary() is not None:
-        chunks = _merge_with_git(base, ours, theirs)
-        if chunks is not None:
-            return chunks
-    return _merge_with_python(base, ours, theirs)
+    chunks = _merge_with_git(base, ours, theirs)
+    return _merge_with_python(base, ours, theirs) if chunks is None else chunks
 
 
 def split(text: str) -> tuple[str, ...]:
@@ -72,9 +72,10 @@ def _kept(text: str) -> tuple[Chunk, ...]:
 
 
 def _merge_with_git(base: str, ours: str, theirs: str) -> tuple[Chunk, ...] | None:
-    """None when git fails for a reason of its own (it is killed, the disk is full)."""
+    """None where there is no git, where it fails (killed, a full disk), or where a text has lines like its markers."""
     binary = git_binary()
-    assert binary is not None
+    if binary is None or any(_MARKER.search(text) for text in (base, ours, theirs)):
+        return None
     with tempfile.TemporaryDirectory(prefix="ptx-merge-") as folder:
         for name, text in (("ours", ours), ("base", base), ("theirs", theirs)):
             # surrogatepass: text that is not UTF-8 arrives here as latin-1, but a literal surrogate may be in a str.
@@ -91,32 +92,23 @@ def _merge_with_git(base: str, ours: str, theirs: str) -> tuple[Chunk, ...] | No
     return _parse_marked(done.stdout.decode("utf-8", "surrogatepass"))
 
 
-def _parse_marked(text: str) -> tuple[Chunk, ...] | None:
+def _parse_marked(text: str) -> tuple[Chunk, ...]:
     chunks: list[Chunk] = []
-    marks = {char * _MARKER_SIZE: char for char in "<|=>"}
     parts: dict[str, list[str]] = {"": []}
     state = ""
     for line in split(text):
-        mark = (
-            marks.get(line[:_MARKER_SIZE])
-            if line[:1] in "<|=>" and line[_MARKER_SIZE : _MARKER_SIZE + 1] in " \n"
-            else None
-        )
-        if mark == "<" and state == "":
+        mark = found.group(1) if (found := _MARKER.match(line)) else None
+        if mark == "<":
             chunks += [Kept(tuple(parts[""]))] if parts[""] else []
             parts, state = {"<": [], "|": [], "=": []}, "<"
-        elif mark is not None and (state, mark) in {("<", "|"), ("|", "=")}:
-            state = mark
-        elif mark == ">" and state == "=":
+        elif mark == ">":
             same = parts["<"] == parts["="]  # the same lines, though cut out of the base in two ways
             chunks.append(Kept(tuple(parts["<"])) if same else Clash(*(tuple(parts[part]) for part in "|<=")))
             parts, state = {"": []}, ""
         elif mark is not None:
-            return None  # the file itself has such a line
+            state = mark
         else:
             parts[state].append(line)
-    if state:
-        return None
     return (*chunks, Kept(tuple(parts[""]))) if parts[""] else tuple(chunks)
 
 
