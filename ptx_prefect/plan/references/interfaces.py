@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from ptx_prefect.plan.references.records import Packed, unpacked
 
 
 class Interfaces(Mapping[str, list[Any]]):
     """Interfaces by module, unpacked only when they are looked at."""
 
-    def __init__(self, packed: Mapping[str, bytes]) -> None:
+    def __init__(self, packed: Mapping[str, Packed]) -> None:
         self._packed = packed
         self._decoded: dict[str, list[Any]] = {}
 
     def __getitem__(self, module: str) -> list[Any]:
         if module not in self._decoded:
-            self._decoded[module] = marshal.loads(self._packed[module])
+            self._decoded[module] = unpacked(self._packed[module])
         return self._decoded[module]
 
     def __contains__(self, module: object) -> bool:

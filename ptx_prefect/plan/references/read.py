@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +15,16 @@ from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.references.child import heard, say
 from ptx_prefect.plan.references.facts import FileFacts
 from ptx_prefect.plan.references.interfaces import Interfaces
-from ptx_prefect.plan.references.records import STARS, Record, Stamp, facts_of_record, unpacked
+from ptx_prefect.plan.references.records import STARS, Packed, Record, facts_of_record, unpacked
 from ptx_prefect.plan.references.resolve import Resolver
+from ptx_prefect.plan.references.sources import Source, sources_of
 from ptx_prefect.plan.references.store import cache_file_of, load_records, save_records
 from ptx_prefect.plan.references.tree import References
-from ptx_prefect.plan.references.work import digest_of, resolve_share, scan_share, stamp_of
-from ptx_prefect.tree.globs import OUTPUT_FOLDER, parents_of
+from ptx_prefect.plan.references.work import CLOCK_DOUBT_NS, digest_of, resolve_share, scan_share
 
-_CLOCK_DOUBT_NS = 2_000_000_000
-"""A file changed less than this before it was read may have changed again within the same tick of the clock."""
 _WORTH_A_PROCESS_BYTES = 400_000
-_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", OUTPUT_FOLDER})
-
-Source = tuple[str, str, bool, Stamp]
-"""Path, module name, whether it is a package, stamp."""
+_START_BYTES = 300_000
+"""What this process reads while another one starts."""
 
 
 def read_references(
@@ -46,107 +44,41 @@ def read_references(
     root = root.resolve()
     if not root.is_dir():
         raise PlanError(f"{str(root)!r} is not a directory; give the folder that holds the Python files")
-    sources = _sources(root, files)
     cache_file = cache_file_of(state_dir, root) if state_dir else None
+    sources = sources_of(root, files, cache_file.with_suffix(".folders") if cache_file else None)
     known, read_at_ns = load_records(cache_file) if cache_file else ({}, 0)
-    kept = {one[0]: known[one[0]] for one in sources if _is_unchanged(root, known.get(one[0]), one, read_at_ns)}
-    stale = [source for source in sources if source[0] not in kept]
-    records = _read(root, kept, stale, known, jobs or min(8, len(os.sched_getaffinity(0))))
+    doubted_ns = read_at_ns - CLOCK_DOUBT_NS
+    kept = {one.path: known[one.path] for one in sources if _is_unchanged(root, known.get(one.path), one, doubted_ns)}
+    stale = [source for source in sources if source.path not in kept]
+    with _collector_off():
+        records = _read(root, kept, stale, known, jobs or min(8, len(os.sched_getaffinity(0))))
     if cache_file:
         changed = [path for path, record in records.items() if record is not known.get(path)]
         if changed or (files is None and len(records) != len(known)):
             save_records(cache_file, records if files is None else {**known, **records}, known, changed)
-    return References(root, records, read_again=[source[0] for source in stale])
+    return References(root, records, read_again=[source.path for source in stale])
 
 
-def _sources(root: Path, files: Sequence[str] | None) -> list[Source]:
-    prefix = _package_above(root)
-    folders = {"": bool(prefix)}
-    if files is None:
-        paths = _walk(str(root), folders)
-    else:
-        paths = [(path, (root / path).stat()) for path in files if path.endswith(".py")]
-        for folder in {parent for path, _ in paths for parent in parents_of(path)}:
-            folders[folder] = (root / folder / "__init__.py").exists()
-    packages: dict[str, str] = {"": prefix}
-    found = []
-    for path, status in paths:
-        folder, _, name = path.rpartition("/")
-        package = packages[folder] if folder in packages else _package_of(folder, folders, packages)
-        stem = name[:-3]
-        module = package if stem == "__init__" else f"{package}.{stem}" if package else stem
-        found.append((path, module or stem, stem == "__init__", stamp_of(status)))
-    return _with_unique_modules(found)
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """What is read is kept, and nothing in it makes cycles: looking for them would be a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
-def _walk(root: str, folders: dict[str, bool]) -> list[tuple[str, os.stat_result]]:
-    """Path and status of every Python file; notes in ``folders`` which folders are packages.
-
-    Strings rather than `Path`: on a warm cache this walk is most of the time that is left.
-    """
-    found: list[tuple[str, os.stat_result]] = []
-    open_ = [""]
-    while open_:
-        folder = open_.pop()
-        files, inner = [], []
-        start = f"{folder}/" if folder else ""
-        with os.scandir(f"{root}/{folder}") as entries:
-            for entry in entries:
-                name = entry.name
-                if name.endswith(".py"):
-                    if entry.is_file():
-                        files.append((start + name, entry.stat()))
-                elif name == "pyvenv.cfg" and folder:
-                    break
-                elif name[0] != "." and name not in _SKIPPED and entry.is_dir(follow_symlinks=False):
-                    inner.append(start + name)
-            else:
-                found += files
-                open_ += inner
-                folders[folder] = folders.get(folder, False) or any(path == f"{start}__init__.py" for path, _ in files)
-    return found
-
-
-def _package_above(root: Path) -> str:
-    names: list[str] = []
-    while (root / "__init__.py").exists():
-        names.append(root.name)
-        root = root.parent
-    return ".".join(reversed(names))
-
-
-def _package_of(folder: str, folders: Mapping[str, bool], packages: dict[str, str]) -> str:
-    """The dotted name of a folder; the first package on the way down starts the name, as on ``src`` layouts."""
-    if folder not in packages:
-        parent, _, name = folder.rpartition("/")
-        above = _package_of(parent, folders, packages)
-        if folders.get(folder) and parent and not folders.get(parent):
-            above = ""
-        packages[folder] = f"{above}.{name}" if above else name
-    return packages[folder]
-
-
-def _with_unique_modules(sources: list[Source]) -> list[Source]:
-    """Two files of one module name (such as two ``src`` folders): the later ones are named by their path."""
-    taken: set[str] = set()
-    found = []
-    for path, module, is_package, stamp in sorted(sources):
-        if module in taken:
-            module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        taken.add(module)
-        found.append((path, module, is_package, stamp))
-    return found
-
-
-def _is_unchanged(root: Path, record: Record | None, source: Source, read_at_ns: int) -> bool:
+def _is_unchanged(root: Path, record: Record | None, source: Source, doubted_ns: int) -> bool:
     path, module, _, stamp = source
     if record is None or (record.module != module and not record.is_broken):
         return False
-    if record.stamp == stamp and stamp[0] < read_at_ns - _CLOCK_DOUBT_NS:
+    if record.stamp == stamp and stamp[0] < doubted_ns:
         return True
     try:
-        with open(f"{root}/{path}", "rb") as file:  # noqa: PTH123 (see _walk)
-            return digest_of(file.read()) == record.digest
+        return digest_of((root / path).read_bytes()) == record.digest
     except OSError:
         return False
 
@@ -156,18 +88,14 @@ def _read(
 ) -> dict[str, Record]:
     interfaces = {record.module: record.interface for record in kept.values() if not record.is_broken}
     shares = _shares(stale, jobs)
-    # Several shares all go to children, which run without garbage collection; this process waits for them.
-    children = [_Child(root, share) for share in shares] if len(shares) > 1 else []
-    own = scan_share(root, [source[:3] for source in shares[0]]) if len(shares) == 1 else []
+    children = [_Child(root, share) for share in shares[1:]]
+    own = scan_share(root, [source[:3] for source in shares[0]])
     interfaces |= {record.module: record.interface for record, facts in own if facts is not None}
     for child in children:
         interfaces |= child.interfaces()
     touched = _touched(kept, stale, known, interfaces)
-    if not stale and not touched:
-        return dict(kept)
-    if children:
-        for child in children:
-            child.send(interfaces)
+    for child in children:
+        child.send(interfaces)
     again: list[tuple[Record, FileFacts | None]] = [(kept[path], facts_of_record(kept[path])) for path in touched]
     fresh = resolve_share(Resolver(Interfaces(interfaces)), [*own, *again]) if own or again else []
     for child in children:
@@ -176,20 +104,20 @@ def _read(
 
 
 def _shares(stale: list[Source], jobs: int) -> list[list[Source]]:
-    """The files dealt out by size, the largest first; one share where another process would cost more than it saves."""
-    total = sum(source[3][1] for source in stale)
-    count = max(1, min(jobs, total // _WORTH_A_PROCESS_BYTES + 1)) if stale else 0
+    """The files dealt out by size, the largest first; the first share is this process's own."""
+    total = sum(source.stamp[1] for source in stale)
+    count = max(1, min(jobs, total // _WORTH_A_PROCESS_BYTES + 1))
     shares: list[list[Source]] = [[] for _ in range(count)]
-    weights = [0] * count
-    for source in sorted(stale, key=lambda source: -source[3][1]):
+    weights = [0, *[_START_BYTES] * (count - 1)]
+    for source in sorted(stale, key=lambda source: -source.stamp[1]):
         lightest = weights.index(min(weights))
         shares[lightest].append(source)
-        weights[lightest] += source[3][1] + 500
+        weights[lightest] += source.stamp[1] + 500
     return shares
 
 
 def _touched(
-    kept: Mapping[str, Record], stale: list[Source], known: Mapping[str, Record], interfaces: Mapping[str, bytes]
+    kept: Mapping[str, Record], stale: list[Source], known: Mapping[str, Record], interfaces: Mapping[str, Packed]
 ) -> list[str]:
     """The unchanged files that looked at a name which has another meaning now."""
     before = {record.module: record.interface for record in known.values() if not record.is_broken}
@@ -197,12 +125,14 @@ def _touched(
     if before.keys() != interfaces.keys():
         return parsed
     changed: set[str] = set()
-    for _, module, *_ in stale:
+    for module in (source.module for source in stale):
         if module in interfaces and before[module] != interfaces[module]:
             changed |= _changed_names(module, unpacked(before[module]), unpacked(interfaces[module]))
     if not changed:
         return []
-    starring = {record.module for record in known.values() if STARS in record.flags} | {one[1] for one in stale}
+    starring = {record.module for record in known.values() if STARS in record.flags} | {
+        source.module for source in stale
+    }
     changed |= {
         f"{module}:*" for module in _starring(changed, {m: interfaces[m] for m in starring & interfaces.keys()})
     }
@@ -212,7 +142,7 @@ def _touched(
         path
         for path in parsed
         if any(module in kept[path].looked_at for module in modules)
-        and any(key in kept[path].consulted for key in keys)
+        and any(key in bytes(kept[path].consulted) for key in keys)
     ]
 
 
@@ -230,7 +160,7 @@ def _exports(interface: list[Any]) -> object:
     return sorted(names), interface[3]
 
 
-def _starring(changed: set[str], interfaces: Mapping[str, bytes]) -> set[str]:
+def _starring(changed: set[str], interfaces: Mapping[str, Packed]) -> set[str]:
     """Modules that pass on, by ``import *``, what another module exports."""
     reached = {key[:-2] for key in changed if key.endswith(":*")}
     if not reached:

@@ -15,6 +15,9 @@ from ptx_prefect.plan.references.resolve import Resolved, Resolver
 Stamp = tuple[int, int, int]
 """Change time in ns, size and inode of a file when it was read: while they are the same, so is the content."""
 
+Packed = bytes | memoryview
+"""A view lies in a cache file and costs nothing until it is unpacked."""
+
 PACKAGE, STARS, BROKEN = "p", "*", "!"
 """Flags: the file is a package, passes names on by ``import *``, does not parse."""
 
@@ -37,17 +40,17 @@ class Record(NamedTuple):
     looked_at: str = ""
     imported: str = ""
     needed: str = ""
-    interface: bytes = b""
-    consulted: bytes = b""
-    facts: bytes = b""
-    references: bytes = b""
+    interface: Packed = b""
+    consulted: Packed = b""
+    facts: Packed = b""
+    references: Packed = b""
 
     @property
     def is_broken(self) -> bool:
         return BROKEN in self.flags
 
 
-def unpacked(part: bytes) -> Any:
+def unpacked(part: Packed) -> Any:
     """An interface, the facts or the references of a record."""
     return marshal.loads(part)
 

@@ -21,6 +21,8 @@ try:
 except ImportError:  # the check is then made by ast alone, about six times slower
     _fast_parse = None  # type: ignore[assignment]
 
+CLOCK_DOUBT_NS = 2_000_000_000
+"""What changed less than this before it was read may have changed again within the same tick of the clock."""
 _CODING = re.compile(rb"coding[:=]")
 
 
