@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from ptx_prefect.plan.references.facts import FileFacts
+from ptx_prefect.plan.references.facts import CLASS, FUNCTION, FileFacts
 from ptx_prefect.plan.references.scopes import Scopes
 
 _FROM = re.compile(r"from\s*([.\s]*)([\w.]*)\s*\bimport\b(.*)", re.DOTALL)
-_IMPORT_LITERAL = re.compile(r"\b(import_module|__import__)\(\s*(?:(['\"])(\.*[\w.]+)\2\s*([,)]))?")
-_ATTRIBUTE_CALL = re.compile(r"attr\(|attrgetter\(|methodcaller\(")
+_IMPORT_LITERAL = re.compile(r"(?<!\w)(import_module|__import__)\(\s*(?:(['\"])(\.*[\w.]+)\2\s*([,)]))?")
 _ATTRIBUTE_LITERAL = re.compile(r"(?:attr|attrgetter|methodcaller)\(\s*(?:[\w.()\[\]]+\s*,\s*)?['\"]([\w.]+)['\"]")
 _FIXTURE_LITERAL = re.compile(r"\b(?:usefixtures|getfixturevalue)\(([^)]*)\)")
 _EXPORTED = re.compile(r"^__all__\s*(?::[^=\n]*)?(\+?=|\.(?:extend|append)\()", re.MULTILINE)
+_STATEMENT_END = re.compile(r"\n(?=[^\s)\]])|\Z")
 _WORD_LITERAL = re.compile(r"['\"]([^\W\d]\w*)['\"]")
 
 
@@ -65,33 +66,40 @@ def scan_literals(facts: FileFacts, source: str, masked: str) -> None:
     """Notes `__all__`, imports and attribute accesses by a literal name, and fixtures asked for by name."""
     if "__all__" in masked:
         _read_exported(facts, source, masked)
-    if "import_module(" in masked or "__import__(" in masked:
-        _read_dynamic(facts, source, masked)
-    if "attr(" in masked or "attrgetter(" in masked or "methodcaller(" in masked:
-        for start in _ATTRIBUTE_CALL.finditer(masked):
-            if match := _ATTRIBUTE_LITERAL.match(source, start.start()):
-                line = source.count("\n", 0, match.start()) + 1
-                facts.unknown.setdefault((owner_at(facts, line), f"?.{match.group(1)}"), []).append(line)
+    for name in ("import_module(", "__import__("):
+        for begin in _positions(name, masked):
+            _read_dynamic(facts, source, masked, begin)
+    for name in ("attr(", "attrgetter(", "methodcaller("):
+        for begin in _positions(name, masked):
+            if match := _ATTRIBUTE_LITERAL.match(source, begin):
+                line = source.count("\n", 0, begin) + 1
+                facts.unknown.setdefault((_owner_at(facts, line), f"?.{match.group(1)}"), []).append(line)
     if "usefixtures(" in masked or "getfixturevalue(" in masked:
         for match in _FIXTURE_LITERAL.finditer(source):
             facts.pytest.used.extend(_WORD_LITERAL.findall(match.group(1)) or ["*"])
 
 
-def owner_at(facts: FileFacts, line: int) -> int:
-    """The innermost function or class that a line is in."""
-    best, start = 0, 0
-    for index, (_, kind, first, _, last) in enumerate(facts.definitions):
-        assert isinstance(first, int) and isinstance(last, int)
-        if kind in ("f", "c") and start <= first <= line <= last:
-            best, start = index, first
-    return best
+def _positions(text: str, masked: str) -> Iterator[int]:
+    at = masked.find(text)
+    while at >= 0:
+        yield at
+        at = masked.find(text, at + 1)
+
+
+def _owner_at(facts: FileFacts, line: int) -> int:
+    """The innermost function or class that a line is in: they are listed as they begin."""
+    for index in range(len(facts.definitions) - 1, 0, -1):
+        _, kind, first, _, last = facts.definitions[index]
+        if kind in (FUNCTION, CLASS) and first <= line <= last:  # type: ignore[operator]
+            return index
+    return 0
 
 
 def _read_exported(facts: FileFacts, source: str, masked: str) -> None:
     names: list[str] = []
     for match in _EXPORTED.finditer(masked):
         begin = match.end()
-        stop = re.compile(r"\n(?=[^\s)\]])|\Z").search(masked, begin)
+        stop = _STATEMENT_END.search(masked, begin)
         text = source[begin : stop.start() if stop else None]
         names += _WORD_LITERAL.findall(text)
         if re.search(r"[^\W\d]", re.sub(r"['\"][^'\"]*['\"]|#[^\n]*", "", text)):
@@ -100,17 +108,16 @@ def _read_exported(facts: FileFacts, source: str, masked: str) -> None:
     facts.interface.exported = names or None
 
 
-def _read_dynamic(facts: FileFacts, source: str, masked: str) -> None:
-    for match in _IMPORT_LITERAL.finditer(source):
-        if masked[match.start()] == " ":
-            continue
-        line = source.count("\n", 0, match.start()) + 1
-        owner = owner_at(facts, line)
-        written = match.group(3)
-        if not written or masked[max(0, match.start() - 4) : match.start()] == "def ":
-            if masked[max(0, match.start() - 4) : match.start()] != "def ":
-                facts.unknown.setdefault((owner, f"{match.group(1)}(…)"), []).append(line)
-            continue
-        dots = len(written) - len(written.lstrip("."))
-        module = absolute_module(facts, dots, written[dots:])
-        facts.imports.append((owner, line, module, "", "dynamic"))
+def _read_dynamic(facts: FileFacts, source: str, masked: str, begin: int) -> None:
+    match = _IMPORT_LITERAL.match(source, begin)
+    if match is None or masked[max(0, begin - 4) : begin] == "def ":
+        return
+    line = source.count("\n", 0, begin) + 1
+    owner = _owner_at(facts, line)
+    written = match.group(3)
+    if not written:
+        facts.unknown.setdefault((owner, f"{match.group(1)}(…)"), []).append(line)
+        return
+    dots = len(written) - len(written.lstrip("."))
+    module = absolute_module(facts, dots, written[dots:])
+    facts.imports.append((owner, line, module, "", "dynamic"))

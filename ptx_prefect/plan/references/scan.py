@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections import defaultdict
 
 from ptx_prefect.plan.references.facts import BASE, CALL, CLASS, DECORATOR, FUNCTION, MADE, MODULE, VARIABLE, FileFacts
 from ptx_prefect.plan.references.facts import NAME as PLAIN
@@ -11,25 +12,25 @@ from ptx_prefect.plan.references.imports import read_import, scan_literals
 from ptx_prefect.plan.references.masking import STRING, mask_source
 from ptx_prefect.plan.references.scopes import Scope, Scopes, join
 from ptx_prefect.plan.references.statements import (
+    FOLLOWS,
     arguments_of,
     bare_names,
-    chains_of,
     line_locals,
     logical_lines,
     named_by_as,
     named_by_walrus,
     split_header,
     targets_of,
+    tokens_of,
     with_joined_dots,
 )
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _FULL_CHAIN = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_WHOLE_CALL = re.compile(r"([^\W\d][\w.]*)\(((?:[^()]|\([^()]*\))*)\)", re.DOTALL)
+_WHOLE_CALL = re.compile(r"([^\W\d][\w.]*)\([^()]*(?:\([^()]*\)[^()]*)*\)")
+_DEFINED = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)")
 _OPTIONAL = re.compile(r"(?:typing\.)?Optional\[\s*([\w.]+)\s*\]|([\w.]+)\s*\|\s*None|None\s*\|\s*([\w.]+)")
 _DECLARED = re.compile(r"([^\W\d][\w.]*)\s*:\s*([\w.\[\]| ,]+)$")
-_SUPER = re.compile(r"\bsuper\([^()]*\)")
-_TYPE_OF = re.compile(r"\btype\((self|cls)\)")
 _COMPOUND = frozenset(
     ("if", "elif", "else", "try", "except", "finally", "for", "while", "with", "async", "match", "case")
 )
@@ -42,6 +43,8 @@ _TYPE_PARAMETER = re.compile(r"(?:^|,)\s*\*{0,2}\s*([^\W\d]\w*)")
 _CALLED = re.compile(r"\(\)(?!:)")
 _SKIPPED = frozenset(keyword.kwlist) | {"__super__"}
 _PREFIXES = re.compile(r"(?i:[rbuft]|br|rb|fr|rf|tr|rt)")
+_Place = tuple[Scope, int, str]
+"""The scope in which names are looked up, the definition that they belong to, and the kind of use."""
 _TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 
 
@@ -53,7 +56,17 @@ def scan_file(source: str, *, path: str, module: str, is_package: bool) -> FileF
 
 
 class _Scanner:
-    __slots__ = ("checking", "facts", "is_test", "masked", "pending", "raw_uses", "scopes", "source")
+    __slots__ = (
+        "checking",
+        "facts",
+        "is_test",
+        "masked",
+        "pending",
+        "raw_uses",
+        "read_later",
+        "scopes",
+        "source",
+    )
 
     def __init__(self, source: str, facts: FileFacts) -> None:
         self.source = source
@@ -62,13 +75,16 @@ class _Scanner:
         self.scopes = Scopes(facts)
         self.pending: list[tuple[int, list[str], str]] = []
         self.checking: list[int] = []
-        self.raw_uses: dict[tuple[Scope, int, str], dict[tuple[str, str], list[int]]] = {}
+        self.read_later: defaultdict[_Place, tuple[list[str], list[int]]] = defaultdict(lambda: ([], []))
+        self.raw_uses: defaultdict[_Place, dict[str, list[int]]] = defaultdict(dict)
         self.is_test = bool(_TESTS.search(facts.path)) or "fixture" in source
 
     def run(self) -> None:
         last = previous = 1
+        scopes = self.scopes
         for first, last, indent, text in logical_lines(self.masked):
-            self.scopes.leave(indent, previous)
+            if indent <= scopes.current.indent:
+                scopes.leave(indent, previous)
             previous = last
             while self.checking and indent <= self.checking[-1]:
                 self.checking.pop()
@@ -134,8 +150,9 @@ class _Scanner:
         return True
 
     def _captures(self, pattern: str, line: int) -> None:
-        for chain, follows in chains_of(pattern.split(" if ", 1)[0]):
-            if _WORD.fullmatch(chain) and follows not in ("(", "=", " =") and chain not in _SKIPPED:
+        for token in tokens_of(pattern.split(" if ", 1)[0]):
+            chain = token.rstrip(STRING)
+            if _WORD.fullmatch(chain) and chain not in _SKIPPED:
                 self.scopes.bind_variable(chain, None, line, line)
 
     def _decorator(self, text: str, line: int) -> None:
@@ -145,8 +162,9 @@ class _Scanner:
     def _definition(self, text: str, word: str, line: int, indent: int) -> None:
         header, body = (text, "") if text[-1] == ":" else split_header(text)
         is_class = word == "class"
-        words = _WORD.findall(header[:200])
-        name = words[2] if word == "async" else words[1]
+        defined = _DEFINED.match(header)
+        assert defined
+        name = defined.group(1)
         pending, self.pending = self.pending, []
         outer = self.scopes.current
         start = pending[0][0] if pending else line
@@ -165,7 +183,8 @@ class _Scanner:
             self._bases(arguments, owner, seen_from, line, scope)
         else:
             self._parameters(arguments, line, scope, outer, decorators, seen_from)
-            self._uses(after, line + down, PLAIN, owner, seen_from)
+            if after != ":":
+                self._uses(after, line + down, PLAIN, owner, seen_from)
         self._note_pytest(name, owner, arguments, decorators, pending)
         if body:
             self._statement(body, line, line, indent + 1)
@@ -270,28 +289,42 @@ class _Scanner:
         return owner
 
     def _uses(self, text: str, line: int, kind: str, owner: int, scope: Scope | None = None) -> None:
-        scope = scope or self.scopes.current
-        if "super(" in text:
-            text = _SUPER.sub(lambda m: "__super__" + "\n" * m.group().count("\n"), text)
-        if "type(" in text:
-            text = _TYPE_OF.sub(r"\1.__class__", text)
-        own = line_locals(text) if "for" in text or "lambda" in text else None
-        key = (scope, owner, kind)
-        table = self.raw_uses.get(key)
-        if table is None:
-            table = self.raw_uses[key] = {}
-        for part in text.split("\n") if "\n" in text else (text,):
-            for found in chains_of(part):
-                if own and found[0].split(".", 1)[0] in own:
-                    if "." in found[0]:
-                        self._unknown(owner, found[0], [line])
-                    continue
-                lines = table.get(found)
-                if lines is None:
-                    table[found] = [line]
-                elif lines[-1] != line:
+        """Keeps a piece of a statement to look for names in, once all of its scope has been seen."""
+        if ("for" in text or "lambda" in text) and (own := line_locals(text)):
+            self._uses_but(own, text, line, kind, owner, scope)
+            return
+        texts, lines = self.read_later[scope or self.scopes.current, owner, kind]
+        texts.append(text)
+        if "\n" in text:
+            lines.extend(range(line, line + text.count("\n") + 1))
+        else:
+            lines.append(line)
+
+    def _uses_but(self, own: set[str], text: str, line: int, kind: str, owner: int, scope: Scope | None) -> None:
+        """Notes the names of a statement that binds some for itself, in comprehensions and lambdas."""
+        table = self.raw_uses[scope or self.scopes.current, owner, kind]
+        for token in tokens_of(text):
+            if token == "\n":
+                line += 1
+            elif (chain := token.rstrip(FOLLOWS)).partition(".")[0] not in own:
+                lines = table.setdefault(token, [line])
+                if lines[-1] != line:
                     lines.append(line)
-            line += 1
+            elif "." in chain:
+                self._unknown(owner, chain, [line])
+
+    def _find_uses(self) -> None:
+        for key, (texts, lines) in self.read_later.items():
+            table = self.raw_uses[key]
+            numbers = iter(lines)
+            line = next(numbers)
+            for token in tokens_of("\n".join(texts)):
+                if token == "\n":
+                    line = next(numbers)
+                elif token not in table:
+                    table[token] = [line]
+                elif table[token][-1] != line:
+                    table[token].append(line)
 
     def _unknown(self, owner: int, chain: str, lines: list[int]) -> None:
         known = self.facts.unknown.setdefault((owner, chain), lines)
@@ -301,9 +334,14 @@ class _Scanner:
     def _resolve_locally(self) -> None:
         """Turns names as written into chains that start at the module; what stays local is dropped."""
         self.scopes.finish()
+        self._find_uses()
         for (scope, owner, kind), table in self.raw_uses.items():
-            for (chain, follows), lines in table.items():
-                if chain in _SKIPPED:
+            for token, lines in table.items():
+                if token in _SKIPPED:
+                    continue
+                chain = token.rstrip(FOLLOWS)
+                follows = token[len(chain) :]
+                if follows and chain in _SKIPPED:
                     continue
                 char = chain[0]
                 if char == "." or char.isdigit():

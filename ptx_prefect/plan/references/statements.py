@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ptx_prefect.plan.references.masking import BREAK
+from ptx_prefect.plan.references.masking import BREAK, STRING
 
 NAME = re.compile(r"[^\W\d]\w*")
 # `a.b`, `.b` behind a bracket, `A().b`, a number; then what follows: a call, `=`, or a string that it prefixes.
-CHAIN = re.compile(r"([\w.]+(?:\(\)\.[\w.]+)*)(\(|\x02| ?=(?!=))?")
+_TOKEN = re.compile(r"\n|[\w.]+(?:\(\)\.[\w.]+)*(?:\(|\x02| ?=(?!=))?")
+FOLLOWS = "(= " + STRING
+_SUPER = re.compile(r"\bsuper\([^()]*\)")
+_TYPE_OF = re.compile(r"\btype\((self|cls)\)")
 _CALL_WITH_ARGUMENTS = re.compile(r"([^\W\d][\w.]*)\(([^()]+)\)(?=\.\s*[^\W\d])")
 _BRACKETS = re.compile(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}")
 _BRACKET_OR_COMMA = re.compile(r"[()\[\]{},]")
@@ -24,42 +27,51 @@ _LAMBDA = re.compile(r"\blambda\b([^:]*):")
 _PARAMETER = re.compile(r"(?:^|,)\s*\*{0,2}\s*([^\W\d]\w*)")
 _BOUND_BY_AS = re.compile(r"\bas\s+(\([^()]*\)|[^\W\d][\w.]*)")
 _DOTTED = re.compile(r"(?<=[\w)\]])(?:[\s\\]*\.[\s\\]*[^\W\d]\w*)+\(?")
+_FLAT_EQUAL = re.compile(r"(?<![=!<>:])=(?!=)")
+# Brackets of every kind as round ones; nearly everything else dropped.
+_ODD = dict.fromkeys(range(128)) | {ord(kept): kept for kept in f"();\\\n{BREAK}"}
+_ODD |= {ord("["): "(", ord("{"): "(", ord("]"): ")", ord("}"): ")"}
 _SPACE = re.compile(r"[\s\\]+")
 _WALRUS = re.compile(r"([^\W\d]\w*)\s*:=")
 
 
 def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
     """(first line, last line, indentation, text) of each statement; lines inside brackets are joined by newlines."""
-    number = depth = 0
+    number = depth = first = 0
     parts: list[str] = []
-    first = 0
-    for line in masked.split("\n"):
+    tabs = "\t" in masked
+    for line, odd in zip(masked.split("\n"), _odd_characters(masked), strict=True):
         number += 1
         if not parts:
             if not line or line.isspace():
                 continue
             first = number
-        parts.append(line)
-        if BREAK in line:
-            number += line.count(BREAK)
-        if depth or "(" in line or "[" in line or "{" in line:
-            depth += line.count("(") - line.count(")")
-            if depth or "[" in line or "{" in line:
-                depth += line.count("[") - line.count("]") + line.count("{") - line.count("}")
-            if depth > 0:
-                continue
-        if line.endswith("\\"):
+        if odd:
+            number += odd.count(BREAK)
+            depth += odd.count("(") - odd.count(")")
+        if depth > 0 or odd[-1:] == "\\":
+            parts.append(line)
             continue
-        text = parts[0] if len(parts) == 1 else "\n".join(parts)
-        parts, depth = [], 0
-        body = text.lstrip()
-        indent = len(text) - len(body)
-        if "\t" in text[:indent]:
-            indent = len(text[:indent].expandtabs())
-        if ";" in body:
-            yield from ((first, number, indent, piece.lstrip()) for piece in body.split(";") if piece.strip())
+        if parts:
+            line = "\n".join((*parts, line))
+            parts, depth = [], 0
+        text = line.lstrip()
+        indent = len(line) - len(text)
+        if tabs and "\t" in line[:indent]:
+            indent = len(line[:indent].expandtabs())
+        if ";" in odd:
+            yield from ((first, number, indent, piece.lstrip()) for piece in text.split(";") if piece.strip())
         else:
-            yield first, number, indent, body
+            yield first, number, indent, text
+
+
+def _odd_characters(masked: str) -> list[str]:
+    """For each physical line what makes it other than a statement of its own: brackets without a partner in it, breaks
+    of strings, a backslash, semicolons. Compiled code alone looks at every character here."""
+    odd = masked.translate(_ODD)
+    while "()" in odd:
+        odd = odd.replace("()", "")
+    return odd.split("\n")
 
 
 def with_joined_dots(text: str) -> str:
@@ -144,8 +156,10 @@ def _arguments(header: str, parts: list[tuple[int, int]]) -> list[tuple[str, str
 
 def targets_of(text: str) -> tuple[list[str], str, str]:
     """Assignment targets, the annotation of the first, and the right-hand side; no targets when it is none."""
-    if (simple := _SIMPLE_TARGET.match(text)) and "=" not in (right := text[simple.end() :]):
-        return [simple.group(1)], "", right.strip()
+    if simple := _SIMPLE_TARGET.match(text):
+        right = text[simple.end() :]
+        if "=" not in right or not _FLAT_EQUAL.search(flatten(right)):
+            return [simple.group(1)], "", right.strip()
     left = text[: text.find("=") if "=" in text else 0]
     if not left or left.count("(") != left.count(")") or left.count("[") != left.count("]"):
         return [], "", text
@@ -198,15 +212,19 @@ def named_by_walrus(text: str) -> list[str]:
     return _WALRUS.findall(text)
 
 
-def chains_of(line: str) -> list[tuple[str, str]]:
-    """(dotted chain, what follows) of every name and number in one physical line of masked source.
+def tokens_of(text: str) -> list[str]:
+    """Every name and number of masked source as a dotted chain, with `FOLLOWS` if that is next; and line breaks.
 
-    ``A(x).b`` reads as ``A().b`` with the arguments put at the end, so that the receiver stays known; a chain
-    behind a bracket begins with a dot.
+    ``A(x).b`` reads as ``A().b`` with the arguments put at the end of the line, so that the receiver stays known; a
+    chain behind a bracket begins with a dot.
     """
-    if ")." in line:
-        line = _lift_arguments(line)
-    return CHAIN.findall(line)
+    if "super(" in text:
+        text = _SUPER.sub(lambda match: "__super__" + "\n" * match.group().count("\n"), text)
+    if "type(" in text:
+        text = _TYPE_OF.sub(r"\1.__class__", text)
+    if ")." in text:
+        text = "\n".join(_lift_arguments(line) if ")." in line else line for line in text.split("\n"))
+    return _TOKEN.findall(text)
 
 
 def _lift_arguments(line: str) -> str:
