@@ -31,6 +31,7 @@ _WHOLE_CALL = re.compile(r"([^\W\d][\w.]*)\([^()]*(?:\([^()]*\)[^()]*)*\)")
 _DEFINED = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)")
 _OPTIONAL = re.compile(r"(?:typing\.)?Optional\[\s*([\w.]+)\s*\]|([\w.]+)\s*\|\s*None|None\s*\|\s*([\w.]+)")
 _DECLARED = re.compile(r"([^\W\d][\w.]*)\s*:\s*([\w.\[\]| ,]+)$")
+_IN = re.compile(r"\bin\b")
 _COMPOUND = frozenset(
     ("if", "elif", "else", "try", "except", "finally", "for", "while", "with", "async", "match", "case")
 )
@@ -132,9 +133,8 @@ class _Scanner:
         if word == "async":
             word = _WORD.findall(header)[1]
             rest = header[header.index(word) + len(word) :]
-        if word == "for" and " in" in rest:
-            target = rest.split(" in", 1)[0]
-            for name in bare_names(target):
+        if word == "for" and len(parts := _IN.split(rest, 1)) == 2:
+            for name in bare_names(parts[0]):
                 self.scopes.bind_variable(name, None, first, first)
         elif word in ("with", "except") or (word == "case" and " as " in rest):
             for name in named_by_as(rest):

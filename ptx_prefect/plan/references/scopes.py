@@ -6,7 +6,9 @@ import builtins
 
 from ptx_prefect.plan.references.facts import ATTRIBUTE, CLASS, FUNCTION, MODULE, VARIABLE, FileFacts
 
-BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__", "__builtins__", "__module__", "__qualname__"}
+_BY_SITE = frozenset(("copyright", "credits", "exit", "license", "quit"))
+"""Put in by `site`, which the reading processes start without."""
+BUILTINS = frozenset(dir(builtins)) | _BY_SITE | {"__file__", "__path__", "__builtins__", "__module__", "__qualname__"}
 
 Value = str | tuple[str, "Scope"] | None
 """A binding of a function: encoded, or a chain as written in a scope, or unknown."""

@@ -29,7 +29,7 @@ _BOUND_BY_AS = re.compile(r"\bas\s+(\([^()]*\)|[^\W\d][\w.]*)")
 _DOTTED = re.compile(r"(?<=[\w)\]])(?:[\s\\]*\.[\s\\]*[^\W\d]\w*)+\(?")
 _FLAT_EQUAL = re.compile(r"(?<![=!<>:])=(?!=)")
 # Brackets of every kind as round ones; nearly everything else dropped.
-_ODD = dict.fromkeys(range(128)) | {ord(kept): kept for kept in f"();\\\n{BREAK}"}
+_ODD = dict.fromkeys(range(128)) | {ord(kept): kept for kept in f"()\\\n{BREAK}"}
 _ODD |= {ord("["): "(", ord("{"): "(", ord("]"): ")", ord("}"): ")"}
 _SPACE = re.compile(r"[\s\\]+")
 _WALRUS = re.compile(r"([^\W\d]\w*)\s*:=")
@@ -59,7 +59,7 @@ def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
         indent = len(line) - len(text)
         if tabs and "\t" in line[:indent]:
             indent = len(line[:indent].expandtabs())
-        if ";" in odd:
+        if ";" in text:
             yield from ((first, number, indent, piece.lstrip()) for piece in text.split(";") if piece.strip())
         else:
             yield first, number, indent, text
@@ -67,7 +67,7 @@ def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
 
 def _odd_characters(masked: str) -> list[str]:
     """For each physical line what makes it other than a statement of its own: brackets without a partner in it, breaks
-    of strings, a backslash, semicolons. Compiled code alone looks at every character here."""
+    of strings, a backslash. Compiled code alone looks at every character here."""
     odd = masked.translate(_ODD)
     while "()" in odd:
         odd = odd.replace("()", "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptx_prefect.errors import PlanError
-from ptx_prefect.plan.references import References, read_references
+from ptx_prefect.plan.references import References, read_references, sources
 from ptx_prefect.plan.references.masking import BREAK, mask_source
 
 Tree = Callable[[Mapping[str, str]], Path]
@@ -188,6 +189,7 @@ def test_what_cannot_be_known_is_listed_and_not_guessed(tree: Tree) -> None:
         "def f(a=dict(measure=1)): pass\n",
         "x = 'measure(1)'  # measure(1)\n",
         "def f():\n    measure, *b = 1, 2\n    measure(1)\n",
+        "def f():\n    for index, measure in (): measure(1)\n",
     ],
 )
 def test_a_local_name_hides_the_imported_one(tree: Tree, code: str) -> None:
@@ -212,6 +214,54 @@ def test_definitions_carry_kind_and_lines(tree: Tree) -> None:
         ("A.z", "attribute", 8, 8, 8),
         ("B", "constant", 11, 11, 11),
     }
+
+
+def test_named_arguments_of_a_call_in_a_value_are_no_definitions(tree: Tree) -> None:
+    code = "TABLE = {\n    'a': dict(first=1, second=2),\n    'b': [x for x in ()],\n}\n"
+    references = read_references(tree({"m.py": code}))
+
+    assert {one.qualname for one in references.definitions} == {"", "TABLE"}
+
+
+def test_statements_that_share_a_line_are_told_apart_after_a_continued_line(tree: Tree) -> None:
+    code = "from pkg.tools import \\\n    measure; from pkg.shapes import Pen\nmeasure(1); Pen()\n"
+    references = read_references(tree({**LIBRARY, "user.py": code}))
+
+    assert {("", 3, "pkg.tools.measure"), ("", 3, "pkg.shapes.Pen")} <= edges(references, "user.py", "call")
+
+
+def test_only_folders_that_changed_are_listed_again(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, state = tree({"p/__init__.py": "", "p/a.py": "", "q/b.py": "", "z/z.py": ""}), tmp_path / "state"
+    (root / "q/link.py").symlink_to(tmp_path / "elsewhere.py")
+    listed: list[str] = []
+    list_folder = sources._listed
+
+    def noted(folder: str, *, is_root: bool) -> tuple[list[str], list[str]]:
+        listed.append(folder)
+        return list_folder(folder, is_root=is_root)
+
+    monkeypatch.setattr(sources, "CLOCK_DOUBT_NS", 0)
+    monkeypatch.setattr(sources, "_listed", noted)
+    _wait_for_the_clock()
+    read_references(root, state_dir=state)
+    _wait_for_the_clock()
+    listed.clear()
+    (tmp_path / "elsewhere.py").write_text("")
+    (root / "q/c.py").write_text("import p.a\n")
+    (root / "p/a.py").unlink()
+    (root / "q/r").mkdir()
+    (root / "q/r/d.py").write_text("")
+    again = read_references(root, state_dir=state)
+
+    assert again.files == ("p/__init__.py", "q/b.py", "q/c.py", "q/link.py", "q/r/d.py", "z/z.py")
+    assert sorted(folder.removeprefix(str(root)) for folder in listed) == ["/p", "/q", "/q/r"]
+
+
+def _wait_for_the_clock() -> None:
+    """A folder's change time is that of the last tick, some milliseconds ago."""
+    time.sleep(0.02)
 
 
 def test_relative_imports_climb_packages(tree: Tree) -> None:
