@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: setup run test test-fast test-docs test-browser test-clusters docs schema coverage faults soak lint lock agents small-model bench clean
+.PHONY: setup run test test-fast test-docs test-browser test-clusters docs schema coverage mutation faults soak lint lock agents small-model bench clean
 
 setup: $(VENV)/.ready
 
@@ -26,12 +26,16 @@ test-fast: setup
 test-docs: setup  ## every command and Python block of README, docs, examples and skill; SLOW=1 for the slow ones too
 	$(BIN)/python docs/tools/run_blocks.py $(if $(SLOW),--slow)
 
-coverage: setup  ## of branches, over the whole suite, child processes included, by area
+coverage: setup  ## of branches, over the whole suite, child processes included, by area; slow, so deadlines of tests are longer
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	-$(BIN)/coverage run -m pytest -q --timeout=1200
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o .coverage.json
 	$(BIN)/python benchmarks/coverage_by_area.py .coverage.json
+
+mutation: setup  ## 150 mutants of merge/ and vote/, each against the unit tests that reach it; half an hour at most
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,mutation]'
+	$(BIN)/python benchmarks/mutation.py
 
 docs: setup  ## the site, built strictly, in site/; its reference is written from the code
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,docs]'

@@ -2,10 +2,10 @@
 
 python benchmarks/mutation.py [--mutants 150] [--seed 9] [--minutes 30]
 
-mutmut makes the mutants and runs each against the unit tests that reach the mutated function. Left out: what runs in a
-candidate's process (``vote/inside``), which the parent's tests cannot reach; the git driver's tests, which start
-processes of their own. Mutants whose only change is the wording of a text count apart: tests should not repeat
-messages. Survivors are shown with their difference.
+mutmut makes the mutants and runs each against the unit tests that reach the mutated function. Left out: what runs
+candidates in processes of their own (``ELSEWHERE``), which tests/e2e/vote tries with real ones, and the git driver's
+tests, which start processes too. Mutants whose only change is the wording of a text count apart: tests should not
+repeat messages. Survivors are shown with their difference.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ ROOT = Path(__file__).parents[1]
 AREAS = ("merge", "vote")
 COPIED = ("ptx_prefect", "tests", "examples", "docs", "schema", "config.json", "pyproject.toml")
 PROGRAM = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()"]
-CONFIGURATION = """[mutmut]
+ELSEWHERE = ("inside/*", "sandbox.py", "laboratory.py", "measure.py", "checks.py", "command_gate.py", "replies.py")
+LEFT_OUT = "\n    ".join(f"ptx_prefect/vote/{name}" for name in ELSEWHERE)
+CONFIGURATION = f"""[mutmut]
 source_paths = ptx_prefect
 only_mutate =
     ptx_prefect/merge/*
     ptx_prefect/vote/*
-do_not_mutate = ptx_prefect/vote/inside/*
+do_not_mutate =
+    {LEFT_OUT}
 also_copy =
     config.json
     examples

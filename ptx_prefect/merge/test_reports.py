@@ -79,7 +79,7 @@ def combine_coverage(
         xml: also write a Cobertura file there.
 
     Raises:
-        MergeError: nothing to combine, or coverage.py refuses.
+        MergeError: nothing to combine, a file that cannot be read (named), or coverage.py refuses.
     """
     import coverage
     from coverage.exceptions import CoverageException, CoverageWarning
@@ -90,8 +90,7 @@ def combine_coverage(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="ptx-coverage-") as folder:
-        # coverage.py takes a name's suffix apart, and two sections may use one file name.
-        copies = [shutil.copy(path, Path(folder) / f"part.{index}") for index, path in enumerate(files)]
+        copies = _copied(files, Path(folder))
         combined = coverage.Coverage(
             data_file=str(out),
             source=list(source) or None,
@@ -103,11 +102,28 @@ def combine_coverage(
             with warnings.catch_warnings():
                 # coverage.py only warns of a file that it cannot read, and goes on without that section's lines.
                 warnings.simplefilter("error", CoverageWarning)
-                combined.combine([str(copy) for copy in copies], strict=True, keep=False)
+                combined.combine(list(copies), strict=True, keep=False)
             combined.save()
             return _totals(combined, xml)
         except (CoverageException, CoverageWarning) as error:
-            raise MergeError(f"coverage.py cannot combine {len(files)} data files: {error}") from error
+            told = str(error)
+            for copy, path in copies.items():
+                told = told.replace(f"'{copy}'", repr(str(path)))
+            raise MergeError(f"coverage.py cannot combine {len(files)} data files: {told}") from error
+
+
+def _copied(files: Sequence[Path], folder: Path) -> dict[str, Path]:
+    """Copies, which combining uses up, and where each is from.
+
+    coverage.py takes a name's suffix apart, and two sections may use one file name.
+    """
+    copies = {}
+    for index, path in enumerate(files):
+        try:
+            copies[str(shutil.copy(path, folder / f"part.{index}"))] = path
+        except OSError as error:
+            raise MergeError(f"the coverage data {str(path)!r} cannot be read ({error.strerror})") from error
+    return copies
 
 
 def coverage_config_of(workdir: Path) -> Path | None:

@@ -69,7 +69,10 @@ Start the shop.
 
 CODE = "# Code\n\nRun:\n\n    a = 1; b = 2\n\nand see.\n"
 
-BASES = {"docs/guide.md": GUIDE, "docs/manual.rst": MANUAL, "docs/code.md": CODE}
+BASES = {"docs/guide.md": GUIDE, "docs/manual.rst": MANUAL, "docs/code.md": CODE} | {
+    "docs/tight.md": "# Tight\n",
+    "docs/loose.md": "# Loose\n\n- one\n",
+}
 END = "[^1]: With any browser.\n"
 
 
@@ -103,6 +106,16 @@ MUST_MERGE = {
         "docs/guide.md",
         [("| a | add |\n", "| a | add |\n| q | quit |\n"), ("| a | add |\n", "| a | add |\n| p | pay now |\n")],
         ["| q | quit |\n", "| p | pay now |\n"],
+    ),
+    "sections without a blank line between": (
+        "docs/tight.md",
+        [("# Tight\n", "# Tight\n## Pay\nMoney.\n"), ("# Tight\n", "# Tight\n## Ship\nBoxes.\n")],
+        ["# Tight\n## Pay\nMoney.\n\n## Ship\nBoxes.\n"],
+    ),
+    "items that are parted by blank lines": (
+        "docs/loose.md",
+        [("- one\n", "- one\n\n- two\n"), ("- one\n", "- one\n\n- three\n")],
+        ["- one\n\n- three\n\n- two\n"],
     ),
     "a subsection and a section": (
         "docs/guide.md",
@@ -184,6 +197,7 @@ def test_edits_that_go_together_are_merged_whatever_the_order(case: str) -> None
 
     assert all(result.is_clean for result in results), results[0].conflicts
     assert len({result.content for result in results}) == 1
+    assert all(row.reason and row.place and row.path == path for row in results[0].resolutions)
     for text in expected:
         assert text in results[0].content.decode()
 
@@ -274,6 +288,7 @@ TITLES_IN_CODE = {
     "front matter": ("a.md", "---\ntitle: A\n# no title\n---\n# Top\n\n## Use\n\ntext\n"),
     "a comment over lines": ("a.md", "# Top\n\n<!--\n# no title\n-->\n\n## Use\n\ntext\n"),
     "a paragraph under a rule": ("a.md", "# Top\n\nno title\n- - -\n\nUse\n---\n\ntext\n"),
+    "the last line of a paragraph": ("a.md", "# Top\n\nno\ntitle\n---\n\n## Use\n\ntext\n"),
     "a literal block": ("a.rst", "Top\n===\n\nSo::\n\n    no title\n    --------\n\nUse\n---\n\ntext\n"),
     "a directive": ("a.rst", "Top\n===\n\n.. code-block:: sh\n\n    no title\n    --------\n\nUse\n---\n\ntext\n"),
     "a title with a line above": ("a.rst", "===\nTop\n===\n\nno title\n--\n\nUse\n---\n\ntext\n"),
@@ -457,6 +472,14 @@ def test_a_link_to_nothing_in_an_assembled_document_is_reported() -> None:
     result = assemble_documents(parts, kind="markdown")
 
     assert [conflict.place for conflict in result.conflicts] == ["link to '^9'", "link to 'b.md#gone'"]
+    assert {(conflict.kind, conflict.path) for conflict in result.conflicts} == {("file", "a.md")}
+
+
+def test_a_reference_to_nothing_in_an_assembled_rst_document_is_reported() -> None:
+    parts = [("a", b"A\n=\n\n.. _here:\n\nSee :ref:`here` and :ref:`gone`.\n"), ("b", b"B\n=\n\nSee :ref:`here`.\n")]
+    result = assemble_documents(parts, kind="rst")
+
+    assert [(conflict.path, conflict.place) for conflict in result.conflicts] == [("a", "link to 'gone'")]
 
 
 @pytest.mark.parametrize("parts", [[], [("a", b"# A\n"), ("a", b"# B\n")]])

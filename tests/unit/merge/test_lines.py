@@ -70,3 +70,10 @@ def test_a_side_that_holds_a_whole_conflict_of_its_own_keeps_its_lines() -> None
 def test_an_empty_base_and_one_side_are_that_side() -> None:
     assert merge_lines("", "a\nb\n", "") == (Kept(("a\n", "b\n")),)
     assert merge_lines("a\n", "", "") == ()
+
+
+@pytest.mark.usefixtures("_path")
+def test_git_does_it_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_git(tmp_path, 'case "$*" in *"merge-file -p -q --diff3"*) echo of git;; *) exit 255;; esac', monkeypatch)
+
+    assert merge_lines("a\n", "b\n", "c\n") == (Kept(("of git\n",)),)

@@ -250,3 +250,22 @@ def test_a_third_section_that_puts_the_name_back_settles_it(base: Base) -> None:
     ]
 
     assert merge_changesets(base, sides, after={"fixer": ["changer"]}).is_clean
+
+
+def test_a_tree_that_is_itself_a_package_knows_its_own_name(tmp_path: Path) -> None:
+    place = tmp_path / "shapes"
+    place.mkdir()
+    files = {"__init__.py": "", "lib.py": LIBRARY, "user.py": USER}
+    for name, text in files.items():
+        (place / name).write_text(text)
+    gone = LIBRARY.replace("def spare():\n    return 1\n", "")
+    user = "from shapes.lib import spare\n\n\ndef main():\n    return spare()\n"
+    sides = [
+        (name, Changeset((FileChange(path, digest_of(files[path].encode()), text.encode()),)))
+        for name, path, text in (("changer", "lib.py", gone), ("user", "user.py", user))
+    ]
+
+    found = merge_changesets(Base.of_directory(place), sides).conflicts
+
+    assert {(row.kind, row.path, row.sections) for row in found} == {("logic", "user.py", ("changer", "user"))}
+    assert "'shapes.lib.spare'" in found[0].reason

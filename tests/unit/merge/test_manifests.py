@@ -72,7 +72,10 @@ PACKAGE = """\
 }
 """
 
-BASES = {"pyproject.toml": PYPROJECT, "requirements.txt": REQUIREMENTS, "package.json": PACKAGE}
+BASES = {
+    "pyproject.toml": PYPROJECT, "requirements.txt": REQUIREMENTS, "package.json": PACKAGE,
+    "requirements-spaced.txt": "spam >=1, <3\neggs\n",
+}  # fmt: skip
 
 
 def merged(path: str, *edits: tuple[str, str]) -> FileMerge:
@@ -125,6 +128,11 @@ MUST_MERGE = {
         "requirements.txt",
         [("pytest>=7", "pytest==8.1"), ("pytest>=7", "pytest>=8")],
         ["pytest==8.1\n"],
+    ),
+    "a range with spaces keeps them": (
+        "requirements-spaced.txt",
+        [(">=1, <3", ">=1.5, <3"), (">=1, <3", ">=1, <4")],
+        ["spam >=1.5, <4\n"],
     ),
     "compatible releases, the later one": (
         "requirements.txt",

@@ -30,6 +30,7 @@ def test_edits_that_are_at_odds_are_never_merged_in_silence(name: str) -> None:
         merged = merge_file(base, sides, path="shop.py")
 
         assert merged.conflicts, [resolution.reason for resolution in merged.resolutions]
+        assert {row.path for row in (*merged.conflicts, *merged.resolutions)} == {"shop.py"}
         kept = set(merged.content.splitlines())
         for side in (ours, theirs):
             added = set(side.splitlines()) - set(base.splitlines())

@@ -255,3 +255,24 @@ def test_two_numbers_of_anything_but_the_release_are_a_conflict(name: str) -> No
     base, ours, theirs = (f'{name} = "{number}"\n'.encode() for number in ("2.0", "2.1", "3.0"))
 
     assert not merged(base, ours, theirs).is_clean
+
+
+def test_a_body_that_both_sides_emptied_together_is_a_conflict() -> None:
+    """Each side leaves a statement; the two together leave none, and git sees no clash."""
+    base = "if ready:\n    start()\n\n    # in between\n    # nothing\n    # happens\n\n    stop()\nend()\n"
+    sides = [base.replace("    start()\n", ""), base.replace("    stop()\n", "")]
+
+    for order in (sides, sides[::-1]):
+        merged = merge_file(base.encode(), [side.encode() for side in order], path="a.py")
+
+        assert [(row.path, bool(row.reason)) for row in merged.conflicts] == [("a.py", True)]
+
+
+def test_a_name_that_only_some_lines_lost_is_still_there_for_the_other_side() -> None:
+    base = "def f(a):\n    total = a + 1\n    print(total)\n    total = a * 2\n    return total\n"
+    ours = base.replace("    total = a + 1\n    print(total)\n", "")
+    theirs = base.replace("    return total\n", "    log(total)\n    return total\n")
+    merged = merge_file(base.encode(), [ours.encode(), theirs.encode()], path="a.py")
+
+    assert merged.is_clean, merged.conflicts
+    assert b"    total = a * 2\n    log(total)\n    return total\n" in merged.content

@@ -111,7 +111,7 @@ class TestPoll:
         result = poll(heard("- a\n- b", "- a\n- c", "- b\n- a", "- d"))
 
         assert result.form == "set"
-        assert result.items == {"a": 0.75, "b": 0.5, "c": 0.25, "d": 0.25}
+        assert list(result.items.items()) == [("a", 0.75), ("b", 0.5), ("c", 0.25), ("d", 0.25)]
         assert result.answer == "- a"
         assert result.voters == ("v0", "v2")
 

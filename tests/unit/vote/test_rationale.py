@@ -9,8 +9,8 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
-from ptx_prefect.vote.page import rationale_page
-from ptx_prefect.vote.picture import bars_svg, bars_text, pareto_svg
+from ptx_prefect.vote.page import rationale_page, rationale_picture
+from ptx_prefect.vote.picture import bars_svg, bars_text, pareto_svg, stacked_svg
 from ptx_prefect.vote.rationale import Circumstances, rationale_of
 from ptx_prefect.vote.rules import pareto, shares_of, weight_ranges, weighted_score
 from ptx_prefect.vote.values import Decision, Difference, GateResult, Score, Timing
@@ -128,6 +128,7 @@ class TestPage:
             "no network",
             "Load per processor: 0.70",
             "find from imperative",
+            "measured better and won",
             "chance that it is right: 72%",
         ):
             assert part in page, part
@@ -154,6 +155,32 @@ class TestPage:
         assert b"<circle" in base64.b64decode(data)
         assert "Pareto front: hybrid, functional" in page
 
+    def test_a_vote_without_scores_shows_the_times_that_were_measured(self):
+        timings = (
+            Timing("hybrid", 0.002, 0.001),
+            Timing("imperative", 0.004, 0.003),
+            Timing("slow", 9, 9, capped=True),
+        )
+        chosen = decision(aggregation="consensus", totals={}, scores=(), timings=timings, sensitivity={})
+        picture = rationale_picture(rationale_of(chosen, ABOUT))
+
+        assert picture is not None
+        texts = [one.text for one in ElementTree.fromstring(picture).iter() if one.text]
+        assert texts == ["CPU time of one pass, shorter is better", "hybrid", "1 ms", "imperative", "3 ms"]
+
+    def test_a_vote_in_which_nothing_was_measured_has_no_picture(self):
+        chosen = decision(aggregation="consensus", totals={}, scores=(), timings=(), sensitivity={})
+
+        assert rationale_picture(rationale_of(chosen, ABOUT)) is None
+
+    def test_ballots_are_drawn_as_bars_of_points(self):
+        chosen = decision(aggregation="borda", totals={"hybrid": 6.0, "functional": 3.0})
+        picture = rationale_picture(rationale_of(chosen, ABOUT))
+
+        assert picture is not None
+        bars = [float(one.get("width", "")) for one in ElementTree.fromstring(picture).iter() if one.get("rx")]
+        assert bars == [260.0, 130.0]
+
 
 class TestPicture:
     def test_any_name_gives_well_formed_svg(self):
@@ -162,8 +189,27 @@ class TestPicture:
             bars_svg({name: 3, "b": 0}, [name, "b"], out_of=3),
             pareto_svg({name: (3, 4)}, [name], name, ("<x>", "&y")),
             bars_svg({}, [], out_of=0),
+            stacked_svg({name: {"<x>": 3.0, "&y": 4.0}}, [name], out_of=20),
         ):
-            assert ElementTree.fromstring(svg).tag.endswith("svg")
+            root = ElementTree.fromstring(svg)
+            assert root.tag.endswith("svg")
+            assert root.get("viewBox") == f"0 0 {int(root.get('width'))} {int(root.get('height'))}"
+
+    def test_the_parts_of_a_total_are_as_long_as_their_share(self):
+        root = ElementTree.fromstring(stacked_svg({"a": {"x": 10.0, "y": 5.0}}, ["a"], out_of=20))
+        widths = [
+            float(one.get("width")) for one in root.iter() if one.tag.endswith("rect") and one.get("height") == "16"
+        ]
+
+        assert widths == [130.0, 65.0]
+
+    def test_the_axes_of_the_pareto_plot_run_up_and_to_the_right(self):
+        root = ElementTree.fromstring(pareto_svg({"a": (10, 0), "b": (0, 10)}, ["a", "b"], "a", ("x", "y")))
+        marks = [(float(one.get("x")), float(one.get("y"))) for one in root.iter() if one.text in ("0", "5", "10")]
+        across, up = marks[:3], marks[3:]
+
+        assert across == sorted(across) and len({y for _, y in across}) == 1
+        assert up == sorted(up, key=lambda mark: -mark[1]) and len({x for x, _ in up}) == 1
 
     def test_bars_keep_the_proportions(self):
         lines = bars_text({"a": 10, "b": 5}, ["a", "b"], out_of=10, width=20).splitlines()

@@ -138,6 +138,12 @@ class TestRules:
         assert decision.tied == ("twisted",)
         assert "tie" in decision.rationale["timings"]["protocol"]
 
+    def test_only_what_is_as_fast_as_the_winner_is_tied_with_it(self):
+        rows = {"fast": program("x * 2", 1), "slow": program("x + x", 5), "other": program("2 * x", 5)}
+        decision = held(rows, aggregation="consensus")
+
+        assert (decision.winner, decision.tied) == ("fast", ())
+
     def test_consensus_ranks_the_winning_group_by_speed(self):
         rows = {"a": program("x * 2", 5), "b": program("x + x", 2), "c": program("abs(x) * 2", 1)}
 
