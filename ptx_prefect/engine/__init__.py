@@ -1,0 +1,1 @@
+"""Everything that knows Prefect: flows' bodies, tasks, dispatch, cache, artifacts, storage, reviews."""

@@ -1,0 +1,1 @@
+"""From a task to its plan: sections, edges with their reasons, waves, critical path, forecasts."""

@@ -18,11 +18,19 @@ class Claiming(Protocol):
     """A section or a draft of one."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is called, once in a plan."""
+        ...
+
     @property
-    def reads(self) -> tuple[str, ...]: ...
+    def reads(self) -> tuple[str, ...]:
+        """Patterns of what it needs as it is."""
+        ...
+
     @property
-    def writes(self) -> tuple[str, ...]: ...
+    def writes(self) -> tuple[str, ...]:
+        """Patterns of what it may change."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

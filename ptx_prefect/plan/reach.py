@@ -102,6 +102,7 @@ class Reach:
         return frozenset(test for test in self._tests if self._bit[_key_of(test)] & bits)
 
     def has(self, path: str, qualname: str) -> bool:
+        """Whether the tree defines that name."""
         return (path, qualname) in self._definitions
 
     def _add_file(self, path: str) -> None:

@@ -1,0 +1,1 @@
+"""Scheduling without threads, processes or Prefect: ready queue, pool, outcomes, budget."""

@@ -32,6 +32,7 @@ class Reply:
 
     @property
     def finished(self) -> bool:
+        """Whether it came to its own end, with every frame in order."""
         return self.intact and not self.signal and not self.killed
 
     @property

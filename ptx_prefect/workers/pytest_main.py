@@ -65,6 +65,7 @@ class Host(Section):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
+        """Preload, wait as a spawner for orders, and go on as the section that an order is for."""
         from ptx_prefect.workers.spawner import serve
 
         with warnings.catch_warnings():

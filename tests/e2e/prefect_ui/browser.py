@@ -47,6 +47,19 @@ def picture(page: Page, name: str, *, height: int = 1000) -> None:
     page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
+def until_still(canvas: Locator) -> None:
+    """Wait until what is drawn there has come to rest: the graph of a run flies in some seconds after the page."""
+    canvas.wait_for()
+    before, same = b"", 0
+    for _ in range(30):
+        canvas.page.wait_for_timeout(1000)
+        after = canvas.screenshot()
+        same = same + 1 if after == before else 0
+        if same == 4:
+            return
+        before = after
+
+
 def box(page: Page, label: str, nth: int = 0) -> Locator:
     """The list below a label: the nearest element around it that has a button to add an item."""
     heading = page.locator("label").filter(has_text=re.compile(rf"^{re.escape(label)}( \(Optional\))?$")).nth(nth)

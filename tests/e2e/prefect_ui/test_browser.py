@@ -69,7 +69,7 @@ def open_artifact(page: Page, served: Served, run_id: str, key: str) -> None:
 
 
 def test_a_person_fills_the_form_and_reads_the_report(deployed: Served, page: Page) -> None:
-    from tests.e2e.prefect_ui.browser import add_text, box, picture
+    from tests.e2e.prefect_ui.browser import add_text, box, picture, until_still
 
     open_form(page, deployed, "sectioning/sectioning")
     page.get_by_label("Task ID").fill("by hand")
@@ -86,7 +86,8 @@ def test_a_person_fills_the_form_and_reads_the_report(deployed: Served, page: Pa
     run = deployed.in_state(run_id, *ENDED)
     page.goto(f"{deployed.url}/v2/runs/flow-run/{run_id}")
     page.get_by_text("Completed").first.wait_for()
-    picture(page, "run")
+    until_still(page.locator("canvas").first)
+    picture(page, "run", height=560)
 
     assert run["state"]["type"] == "COMPLETED", run["state"]["message"]
     assert run["parameters"]["spec"]["main_task"]["components"][1]["depends_on"] == ["backend"]
