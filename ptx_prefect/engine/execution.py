@@ -276,7 +276,8 @@ class Execution:
             if other not in self.keys:
                 self.parts_of(other)
         fingerprint = worker_for(section.worker).fingerprint(section.config, workdir=self.site.workdir)
-        inputs = section.content or self._digest_of_inputs(section.reads)
+        is_told = section.content and self.site.base is None
+        inputs = section.content + ("" if is_told else self._digest_of_inputs(section.reads))
         prerequisites = [self.keys[other] for other in section.depends_on]
         values: dict[str, Any] = {"fingerprint": fingerprint, "inputs_digest": inputs, "prerequisites": prerequisites}
         self.keys[name] = key_of(section, **values)

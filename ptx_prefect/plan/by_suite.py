@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ptx_prefect.plan.collect import Collected, collect_tests
 from ptx_prefect.plan.durations import Durations
@@ -23,7 +24,12 @@ def sections_by_suite(
         PlanError: the suite cannot be collected, or the revision of `impacted_by` is not known.
     """
     suite = spec.main_task.suite or Suite()
-    collected = collect_tests(suite.args, workdir=Path(spec.workdir), python=suite.python, state_dir=state_dir)
+    outputs = [Path(spec.output_dir)] if spec.output_dir else []
+    collected = collect_tests(
+        suite.args, workdir=Path(spec.workdir), python=suite.python, state_dir=state_dir, outputs=outputs
+    )
+    if collected.unknown_because:
+        notes.append(f"no result of these tests is reused later: {collected.unknown_because}")
     learned = Durations(state_dir).estimates(suite_scope(suite))
     only = _impacted(spec, suite, collected, state_dir, notes) if suite.impacted_by else None
     shares = cut_suite(collected, learned=learned, workers=workers, only=only)
@@ -42,7 +48,8 @@ def sections_by_suite(
             estimate_from="history" if learned else "counts",
             identity="",
             items=share.tests,
-            content=collected.digest,
+            # Where nothing is known of the content, no other run may take the results.
+            content=collected.digest or f"unknown: {uuid4().hex}",
         )
         for index, share in enumerate(shares, start=1)
     )

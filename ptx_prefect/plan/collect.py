@@ -1,4 +1,4 @@
-"""What tests a pytest suite has: collected once, then remembered until a file of the suite changes."""
+"""What tests a pytest suite has: collected once, then remembered until something that it can depend on changes."""
 
 from __future__ import annotations
 
@@ -9,40 +9,47 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import PlanError
+from ptx_prefect.plan.suite_content import Surroundings, content_of_suite
 
 COLLECT_TIMEOUT_S = 300
-_MAX_FILES = 50_000
-_CONFIG_NAMES = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
     """The tests in collection order: (node id, file, tied to its file by a wide fixture).
 
-    ``rootdir`` is what node ids are relative to; ``digest`` is the identity of all files that collecting can depend on.
+    ``rootdir`` is what node ids are relative to; ``digest`` is the identity of everything that the results can depend
+    on, or "" where ``unknown_because`` says why it cannot be told.
     """
 
     rootdir: str
     tests: tuple[tuple[str, str, bool], ...]
     digest: str
     is_remembered: bool
+    unknown_because: str = ""
 
 
-def collect_tests(args: Sequence[str], *, workdir: Path, python: str | None, state_dir: Path) -> Collected:
-    """Collect the suite, or read what was collected before where no file below it has changed.
+def collect_tests(
+    args: Sequence[str], *, workdir: Path, python: str | None, state_dir: Path, outputs: Sequence[Path] = ()
+) -> Collected:
+    """Collect the suite, or read what was collected before where nothing that it can depend on has changed.
+
+    Args:
+        outputs: directories that runs write into, beside the default one: what changes there is no input.
 
     Raises:
         PlanError: pytest is missing, cannot collect, or finds no test.
     """
     python = python or sys.executable
+    ours = [state_dir, *outputs]
     key = hashlib.sha256(json.dumps([list(args), str(workdir.resolve()), python]).encode()).hexdigest()[:32]
     cache = state_dir / "collected" / f"{key}.json"
-    remembered = _remembered(cache)
+    remembered = _remembered(cache, ours)
     if remembered is not None:
         return remembered
     data = _collect(args, workdir=workdir, python=python)
@@ -51,11 +58,12 @@ def collect_tests(args: Sequence[str], *, workdir: Path, python: str | None, sta
         raise PlanError(
             f"pytest collected no test from {' '.join(args) or 'the default'!r} in {str(workdir)!r}; check suite.args"
         )
-    roots = _roots(data, tests)
-    digest = _digest_of_tree(roots, Path(data["rootdir"]))
-    found = Collected(_rootdir(data["rootdir"], tests), tests, digest, is_remembered=False)
-    if digest:
-        _remember(cache, found, roots)
+    around = Surroundings(str(workdir.resolve()), data["rootdir"], _roots(data, tests), tuple(data["import_path"]))
+    content = content_of_suite(around, ours=ours)
+    rootdir = _rootdir(data["rootdir"], tests)
+    found = Collected(rootdir, tests, content.digest, is_remembered=False, unknown_because=content.unknown_because)
+    if found.digest:
+        _remember(cache, found, around)
     return found
 
 
@@ -99,44 +107,34 @@ def _rootdir(rootdir: str, tests: Sequence[tuple[str, str, bool]]) -> str:
     return path[: -len(relative) - 1] if path.endswith(os.sep + relative) else rootdir
 
 
-def _roots(data: dict[str, Any], tests: Sequence[tuple[str, str, bool]]) -> list[str]:
+def _roots(data: dict[str, Any], tests: Sequence[tuple[str, str, bool]]) -> tuple[str, ...]:
     """The directories that decide what is collected: the arguments' own, and what all test files share."""
     shared = os.path.commonpath([os.path.dirname(path) for _, path, _ in tests])  # noqa: PTH120 - on strings, thousands
     named = [root if Path(root).is_dir() else str(Path(root).parent) for root in data["roots"]]
     outer = sorted({shared, *named})
-    return [root for root in outer if not any(root != other and root.startswith(other + os.sep) for other in outer)]
+    return tuple(
+        root for root in outer if not any(root != other and root.startswith(other + os.sep) for other in outer)
+    )
 
 
-def _digest_of_tree(roots: Sequence[str], rootdir: Path) -> str:
-    """One digest of every Python and configuration file below ``roots``; empty where there are too many."""
-    files = [rootdir / name for name in _CONFIG_NAMES if (rootdir / name).is_file()]
-    for root in roots:
-        for folder, folders, names in os.walk(root):
-            folders[:] = [
-                name for name in folders if not name.startswith(".") and name not in ("__pycache__", "node_modules")
-            ]
-            files += [Path(folder, name) for name in names if name.endswith((".py", ".ini", ".toml", ".cfg"))]
-            if len(files) > _MAX_FILES:
-                return ""
-    digest = hashlib.sha256(sys.version.encode())
-    for path in sorted(files):
-        digest.update(str(path).encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _remembered(cache: Path) -> Collected | None:
+def _remembered(cache: Path, ours: Sequence[Path]) -> Collected | None:
     try:
         data = json.loads(cache.read_text(encoding="utf-8"))
-        if _digest_of_tree(data["roots"], Path(data["rootdir"])) != data["digest"]:
+        around = Surroundings(**{name: _plain(value) for name, value in data["around"].items()})
+        if content_of_suite(around, ours=ours).digest != data["digest"]:
             return None
         tests = tuple((str(nodeid), str(path), bool(bound)) for nodeid, path, bound in data["tests"])
         return Collected(str(data["rootdir"]), tests, str(data["digest"]), is_remembered=True)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _remember(cache: Path, found: Collected, roots: Sequence[str]) -> None:
-    data = {"roots": list(roots), "rootdir": found.rootdir, "digest": found.digest, "tests": found.tests}
+def _plain(value: Any) -> Any:
+    return tuple(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _remember(cache: Path, found: Collected, around: Surroundings) -> None:
+    data = {"around": asdict(around), "rootdir": found.rootdir, "digest": found.digest, "tests": found.tests}
     try:
         cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile("w", dir=cache.parent, delete=False, encoding="utf-8") as stream:

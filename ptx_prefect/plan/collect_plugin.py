@@ -5,6 +5,7 @@ Usage: ``PTX_COLLECT_OUT=file python -m pytest -p collect_plugin --collect-only 
 
 import json
 import os
+import sys
 from typing import Any
 
 _PATHS: dict[str, str] = {}
@@ -28,7 +29,7 @@ def pytest_collection_finish(session: Any) -> None:
     for item in session.items:
         rows.append([item.nodeid, str(item.path), _is_bound(item)])
     roots = [str(path) for path in getattr(session, "_initialpaths", ())]
-    data = {"rootdir": str(session.config.rootpath), "roots": roots, "tests": rows}
+    data = {"rootdir": str(session.config.rootpath), "roots": roots, "tests": rows, "import_path": sys.path}
     with open(os.environ["PTX_COLLECT_OUT"], "w", encoding="utf-8") as stream:  # noqa: PTH123 - any interpreter
         json.dump(data, stream)
 
