@@ -227,11 +227,12 @@ def merge(base: Path, sides: tuple[Path, ...], output: Path, as_json: bool) -> i
 @click.argument("theirs", type=click.Path(path_type=Path))
 @click.option("--path", "path", required=True, help="The file's path in the repository; its name decides how to merge.")
 @click.option("--marker-size", default=7, show_default=True, help="Length of conflict markers (git's %L).")
-def merge_file(base: Path, ours: Path, theirs: Path, path: str, marker_size: int) -> int:
+@click.option("--conflict-exit", default=1, hidden=True, help="Exit code for a conflict.")
+def merge_file(base: Path, ours: Path, theirs: Path, path: str, marker_size: int, conflict_exit: int) -> int:
     """Git's merge driver: merge THEIRS into OURS. Exit code 0: clean; 1: OURS has conflict markers."""
     from ptx_prefect.merge import driver
 
-    return driver.run(base, ours, theirs, path=path, marker_size=marker_size)
+    return driver.run(base, ours, theirs, path=path, marker_size=marker_size, conflict=conflict_exit)
 
 
 @ptx.command("install-merge-driver")

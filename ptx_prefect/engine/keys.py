@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.plan.plan import Section
+from ptx_prefect.tree.globs import find_files
 
 KEY_VERSION = 1
 """Raised when what a stored result means changes."""
@@ -98,8 +100,8 @@ def inputs_digest(workdir: Path, reads: Sequence[str]) -> str:
 
 def _digest_of_files(workdir: Path, reads: Sequence[str]) -> str:
     digest = hashlib.sha256()
-    for path in sorted({path for pattern in reads for path in workdir.glob(pattern) if path.is_file()}):
-        digest.update(path.relative_to(workdir).as_posix().encode() + b"\0")
+    for path in sorted(set(find_files(workdir, reads))):
+        digest.update(os.path.relpath(path, workdir).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,16 @@ from ptx_prefect.merge import merge_file
 from ptx_prefect.merge.result import FileMerge
 
 _ATTRIBUTES = ("*.py merge=ptx", "*.pyi merge=ptx")
-_COMMAND = "ptx merge-file %O %A %B --path %P --marker-size %L"
+CONFLICT = 3
+"""What the installed command ends with where markers are left. Python itself ends with 1 when it cannot start us."""
+
+_COMMAND = (
+    "{python} -P -m ptx_prefect merge-file %O %A %B --path %P --marker-size %L --conflict-exit {conflict}; "
+    "case $? in 0) exit 0;; {conflict}) exit 1;; esac; "
+    "git merge-file --marker-size=%L -L ours -L base -L theirs %A %O %B"
+)
+"""Names this very interpreter: another `ptx` may come first on the path (GNU coreutils have one), or none. Whatever
+else happens, git merges the file by lines."""
 
 
 def run(
@@ -24,22 +34,32 @@ def run(
     path: str,
     marker_size: int = 7,
     labels: tuple[str, str] = ("ours", "theirs"),
+    conflict: int = 1,
 ) -> int:
-    """Merge three files into ``ours_path``: 0 when that is clean, 1 when a person has to look (markers say where).
+    """Merge three files into ``ours_path``: 0 when that is clean, ``conflict`` when a person has to look (markers say
+    where).
 
     Whatever goes wrong in here, ``ours_path`` ends as a whole file: at worst git's own merge with its markers.
+
+    Raises:
+        MergeError: one of the files cannot be read; nothing is written.
     """
-    base, ours, theirs = (Path(name).read_bytes() for name in (base_path, ours_path, theirs_path))
+    try:
+        base, ours, theirs = (Path(name).read_bytes() for name in (base_path, ours_path, theirs_path))
+    except OSError as error:
+        raise MergeError(
+            f"cannot read {error.filename!r} ({error.strerror}); give three files: BASE OURS THEIRS"
+        ) from error
     try:
         merged = merge_file(base, (ours, theirs), path=path, names=labels, marker_size=marker_size)
     except Exception as error:  # a merge driver that dies leaves the user with half a merge: fall back to lines
         print(f"ptx: {path}: {type(error).__name__}: {error}; merged by lines instead", file=sys.stderr)
         merged = _merged_by_lines(base, ours, theirs, path=path, marker_size=marker_size, labels=labels)
     _replace(Path(ours_path), merged.content)
-    for conflict in merged.conflicts:
-        where = f" in {conflict.definition}" if conflict.definition else ""
-        print(f"ptx: {path}: {conflict.place}{where}: {conflict.reason}", file=sys.stderr)
-    return 0 if merged.is_clean else 1
+    for left in merged.conflicts:
+        where = f" in {left.definition}" if left.definition else ""
+        print(f"ptx: {path}: {left.place}{where}: {left.reason}", file=sys.stderr)
+    return 0 if merged.is_clean else conflict
 
 
 def install(repo: Path | str, *, local: bool = True) -> Path:
@@ -52,7 +72,8 @@ def install(repo: Path | str, *, local: bool = True) -> Path:
         MergeError: ``repo`` is not a git repository, or git is not installed.
     """
     _git(repo, "config", "merge.ptx.name", "ptx: merge by structure")
-    _git(repo, "config", "merge.ptx.driver", _COMMAND)
+    command = _COMMAND.format(python=shlex.quote(sys.executable), conflict=CONFLICT)
+    _git(repo, "config", "merge.ptx.driver", command)
     attributes = _attributes_file(repo, local=local)
     attributes.parent.mkdir(parents=True, exist_ok=True)
     lines = _lines_of(attributes)

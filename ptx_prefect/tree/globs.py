@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from pathlib import Path
 
 OUTPUT_FOLDER = "ptx-output"
 """Where reports and artifacts go by default, below the directory where a run starts; nothing reads it as input."""
@@ -26,6 +28,33 @@ def matcher_of(patterns: Iterable[str]) -> Callable[[str], bool]:
         )
 
     return is_match
+
+
+def find_files(root: Path, patterns: Iterable[str]) -> Iterator[Path]:
+    """Every file that ``patterns`` name below ``root``, or elsewhere where they say so.
+
+    What a run of ours wrote by default, and the files of a repository itself, are never meant.
+    """
+    for pattern in patterns:
+        is_match = matcher_of([pattern])
+        start = root / _fixed_part(pattern)
+        if start.is_file():
+            yield start
+        for folder, folders, names in os.walk(start):
+            folders[:] = sorted(name for name in folders if name not in (OUTPUT_FOLDER, ".git"))
+            paths = (Path(folder, name) for name in names)
+            yield from (path for path in paths if is_match(_as_written(path, root, pattern)) and path.is_file())
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folders before the first one that is a pattern, or the whole of it: ``src/*/a.py`` gives ``src``."""
+    parts = pattern.split("/")
+    fixed = next((count for count, part in enumerate(parts) if _has_magic(part)), len(parts))
+    return "/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else "")
+
+
+def _as_written(path: Path, root: Path, pattern: str) -> str:
+    return path.as_posix() if pattern.startswith("/") else Path(os.path.relpath(path, root)).as_posix()
 
 
 def parents_of(path: str) -> tuple[str, ...]:

@@ -57,6 +57,15 @@ def test_declared_reads_count_by_content(tmp_path: Path) -> None:
     assert first == same != inputs_digest(tmp_path, ["a.*"])
 
 
+def test_a_folder_in_reads_counts_all_below_it(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/x.txt").write_text("1")
+    first = inputs_digest(tmp_path, ["src/"])
+    (tmp_path / "src/x.txt").write_text("2")
+
+    assert first != inputs_digest(tmp_path, ["src/"])
+
+
 def test_without_reads_what_git_tracks_counts(tmp_path: Path) -> None:
     assert inputs_digest(tmp_path, []) == ""
     for args in (["init", "-q"], ["add", "."], ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "m"]):

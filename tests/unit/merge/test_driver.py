@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -40,11 +39,6 @@ def repository(folder: Path, ours: str, theirs: str) -> Path:
         git(folder, "add", "a.py")
         git(folder, "commit", "-qm", branch)
     driver.install(folder)
-    code = (
-        "import sys; from ptx_prefect.merge.driver import run; a = sys.argv; sys.exit(run(a[1], a[2], a[3], path=a[4]))"
-    )
-    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} %O %A %B %P"
-    git(folder, "config", "merge.ptx.driver", command)
     return folder
 
 
@@ -69,6 +63,35 @@ def test_a_real_conflict_leaves_markers_that_name_the_definition(tmp_path: Path)
     assert merge.returncode == 1
     assert "<<<<<<< ours in load\n" in (repo / "a.py").read_text()
     assert git(repo, "status", "--porcelain").stdout.startswith("UU a.py")
+
+
+@pytest.mark.parametrize("command", ["/nowhere/python", "false"], ids=["no such program", "it fails"])
+def test_where_ptx_cannot_run_git_merges_by_lines(tmp_path: Path, command: str) -> None:
+    ours, theirs = "import re\n" + BASE, BASE + "\n\nLIMIT = 3\n"
+    repo = repository(tmp_path, ours, theirs)
+    installed = git(repo, "config", "merge.ptx.driver").stdout.strip()
+    git(repo, "config", "merge.ptx.driver", installed.replace(sys.executable, command, 1))
+
+    merge = git(repo, "merge", "-q", "theirs", "-m", "merge")
+
+    assert merge.returncode == 0, merge.stdout + merge.stderr
+    assert (repo / "a.py").read_text() == "import re\n" + BASE + "\n\nLIMIT = 3\n"
+
+
+def test_modules_at_the_top_of_the_repository_do_not_stand_in_for_the_standard_librarys(tmp_path: Path) -> None:
+    repo = repository(
+        tmp_path,
+        BASE.replace("import os\n", "import os\nimport re\n"),
+        BASE.replace("import os\n", "import os\nimport sys\n"),
+    )
+    (repo / "ast.py").write_text("raise SystemExit(1)\n")
+
+    assert git(repo, "merge", "-q", "theirs", "-m", "merge").returncode == 0
+
+
+def test_a_file_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(MergeError, match=r"cannot read .*base.* give three files"):
+        driver.run(tmp_path / "base", tmp_path / "ours", tmp_path / "theirs", path="a.py")
 
 
 def test_install_twice_and_uninstall_leave_other_attributes_alone(tmp_path: Path) -> None:
