@@ -6,6 +6,7 @@ value), ``config.json`` where the run starts, defaults. Nothing is read at impor
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -47,6 +48,12 @@ class Timeouts(StrictModel):
     worker_heartbeat: Annotated[
         float, Field(gt=0, description="A worker silent for this long (no output, CPU or beat) is stuck (seconds).")
     ] = 30
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Timeouts:
+        if self.default_task > self.max_task:
+            raise ValueError(f"default_task <= max_task must hold, found {self.default_task:g}, {self.max_task:g}")
+        return self
 
 
 class Retry(StrictModel):
@@ -165,7 +172,8 @@ def load_settings(path: Path | str | None = None, *, env: Mapping[str, str] | No
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise SpecError(mistakes_of(error, Settings), source=f"settings ({source} and {ENV_PREFIX}*)") from None
+        about = f"settings ({source} and {ENV_PREFIX}*; PTX_PREFECT_CONFIG names another file)"
+        raise SpecError(mistakes_of(error, Settings), source=about) from None
 
 
 def state_dir(env: Mapping[str, str] | None = None) -> Path:
@@ -188,20 +196,47 @@ def state_dir(env: Mapping[str, str] | None = None) -> Path:
 
 def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text)
     except FileNotFoundError:
         if must_exist:
-            raise SpecError({str(path): "does not exist; check PTX_PREFECT_CONFIG or --config"}, "settings") from None
+            raise SpecError({str(path): "does not exist; PTX_PREFECT_CONFIG names it"}, "settings") from None
         return {}
     except (OSError, ValueError) as error:
-        raise SpecError({str(path): f"cannot be read as JSON: {error}"}, "settings") from error
+        if not must_exist and isinstance(error, ValueError) and not any(f'"{name}"' in text for name in _GROUPS):
+            return {}
+        raise SpecError({str(path): f"cannot be read as JSON: {error}; {_ANOTHER}"}, "settings") from error
+    if not must_exist and not _is_ours(data):
+        return {}
     if not isinstance(data, dict):
         raise SpecError({str(path): "must hold a JSON object"}, "settings")
-    # Many projects have a config.json of their own: one without a single key of ours is not meant for us.
-    if not must_exist and not set(data) & set(Settings.model_fields):
-        return {}
     data.pop("$schema", None)
     return data
+
+
+_GROUPS = {
+    name: type(field.default) for name, field in Settings.model_fields.items() if isinstance(field.default, StrictModel)
+}
+_ANOTHER = "if it is another tool's, let PTX_PREFECT_CONFIG name ours"
+
+
+def _is_ours(data: Any) -> bool:
+    """Whether a ``config.json`` that nobody named is meant for us: many projects have one of their own.
+
+    It is where every key is ours or nearly, or where one of our groups holds a key of ours.
+    """
+    if not isinstance(data, dict):
+        return False
+    known = {key: value for key, value in data.items() if key in Settings.model_fields}
+    misspelt = [
+        key
+        for key, value in data.items()
+        if key not in known and isinstance(value, dict) and difflib.get_close_matches(key, _GROUPS, n=1, cutoff=0.8)
+    ]
+    if not known or len(known) + len(misspelt) == len(data.keys() - {"$schema"}):
+        return bool(known or misspelt)
+    groups = ((known.get(name), group) for name, group in _GROUPS.items())
+    return any(isinstance(value, dict) and set(value) & set(group.model_fields) for value, group in groups)
 
 
 def _set(data: dict[str, Any], keys: list[str], text: str) -> None:

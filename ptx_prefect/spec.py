@@ -85,7 +85,7 @@ class SectioningTask(StrictModel):
     """What is to be done in sections: written out (`components`) or derived (`level`)."""
 
     description: Annotated[str, Field(min_length=1, description="What is to be done, in a sentence.")]
-    components: Annotated[tuple[str | Component, ...], Field(description="The sections, in merge order.")] = ()
+    components: Annotated[tuple[Name | Component, ...], Field(description="The sections, in merge order.")] = ()
     level: Annotated[
         Literal["file", "module", "test"] | None, Field(description="Derive the sections: by file, module or test.")
     ] = None
@@ -243,7 +243,7 @@ class VotingSpec(_Task):
 
     mode: Annotated[Literal["voting"], Field(description="Let approaches compete.")] = "voting"
     main_task: VotingTask
-    voters: Annotated[tuple[str | Voter, ...], Field(min_length=1, description="The rival approaches.")]
+    voters: Annotated[tuple[Name | Voter, ...], Field(min_length=1, description="The rival approaches.")]
     aggregation: Annotated[
         Literal["weighted_score", "consensus", "pareto", "borda", "approval"],
         Field(description="The rule that decides inside the winning behaviour group."),

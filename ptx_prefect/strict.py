@@ -68,7 +68,7 @@ def _visible(loc: Sequence[str | int]) -> tuple[str | int, ...]:
     )
 
 
-_TYPE_TAGS = {"str", "int", "float", "bool", "sectioning", "voting"}
+_TYPE_TAGS = {"str", "constrained-str", "int", "float", "bool", "sectioning", "voting"}
 
 
 _TYPE_WORDS = {

@@ -79,5 +79,5 @@ def in_workspace(
             return outcome
         found = workspace.collect(writes or None)
         if isinstance(found, Refused):
-            return Failed(found.reason, kind="outside_writes", usage=outcome.usage, log=outcome.log)
+            return Failed(found.reason, kind="outside_writes", permanent=True, usage=outcome.usage, log=outcome.log)
         return replace(outcome, changeset=found)

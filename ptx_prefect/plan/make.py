@@ -114,8 +114,20 @@ def finish_plan(
         predicted_makespan_s=simulate(after, seconds, workers=workers).makespan_s,
         sequential_s=sum(seconds.values()),
         bound_s=lower_bound(after, seconds, workers=workers),
-        notes=tuple(notes),
+        notes=(*notes, *_cut_deadlines(spec, settings)),
     )
+
+
+def _cut_deadlines(spec: SectioningSpec, settings: Settings) -> tuple[str, ...]:
+    """Said, since a section that is stopped early cost its whole time for nothing."""
+    asked = [
+        spec.timeout_seconds,
+        *(row.timeout_seconds for row in spec.main_task.components if not isinstance(row, str)),
+    ]
+    most = max((seconds for seconds in asked if seconds is not None), default=0.0)
+    limit = settings.timeouts.max_task
+    cut = f"timeout_seconds of up to {most:g} s are cut to {limit:g} s: the settings' timeouts.max_task allows no more"
+    return (cut,) if most > limit else ()
 
 
 def pool_size(spec: SectioningSpec, settings: Settings, *, level: str, widest: int) -> int:

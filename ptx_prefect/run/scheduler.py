@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -13,6 +14,8 @@ from ptx_prefect.run.ready import ReadyQueue
 BREAKER_AFTER = 5
 """A fan-out whose first so many sections all failed alike is stopped."""
 MAX_DELAY_S = 300.0
+_OWN_WORDS = re.compile(r"\S*[/\\.\d]\S*|'[^']*'|\"[^\"]*\"")
+"""Paths, numbers and quoted words of a reason: what sections that fail for one cause differ in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,8 @@ class Scheduler:
             return
         if not isinstance(outcome, Failed) or self._has_success:
             return
-        alike = (outcome.kind, outcome.reason.splitlines()[0] if outcome.reason else "")
+        reason = outcome.reason.splitlines()[0] if outcome.reason else ""
+        alike = (outcome.kind, _OWN_WORDS.sub("…", reason))
         self._alike[alike] = self._alike.get(alike, 0) + 1
         if self._alike[alike] >= BREAKER_AFTER and self._queue.is_active:
-            self.stop(f"the first {BREAKER_AFTER} sections all failed alike: {alike[1]}", because_of=name)
+            self.stop(f"the first {BREAKER_AFTER} sections all failed alike: {reason}", because_of=name)

@@ -30,11 +30,41 @@ def test_environment_wins_over_file_over_defaults(tmp_path: Path) -> None:
     assert (found.parallelism.max_workers, found.retry.max_attempts, found.timeouts.max_task) == (6, 5, 600)
 
 
-def test_another_tools_config_json_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "config.json").write_text('{"port": 80}')
+@pytest.mark.parametrize(
+    "text",
+    ['{"port": 80}', "[1, 2]", '{"port": 80 /* why */}', '{"models": ["a", "b"], "port": 1}', '{"timeout": 30}',
+     '{"timeouts": {"read": 5}, "host": "x"}'],
+)  # fmt: skip
+def test_another_tools_config_json_is_left_alone(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text(text)
     monkeypatch.chdir(tmp_path)
 
     assert load_settings(env={}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"timeout": {"max_task": 5}}', "did you mean 'timeouts'"),
+        ('{"parallelism": {"max_workers": 4}, "colour": 1}', "unknown key 'colour'"),
+        ('{"timeouts": {"read": 5}}', "unknown key 'read'"),
+        ('{"parallelism": {"max_workers": 4},}', "cannot be read as JSON"),
+    ],
+)
+def test_one_that_is_ours_is_read_and_its_mistakes_are_told(
+    text: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SpecError, match=told) as caught:
+        load_settings(env={})
+    assert "PTX_PREFECT_CONFIG" in str(caught.value)
+
+
+def test_a_deadline_by_default_above_the_longest_one_is_refused() -> None:
+    with pytest.raises(SpecError, match="default_task <= max_task"):
+        load_settings(env={"PTX_PREFECT_TIMEOUTS__DEFAULT_TASK": "900"})
 
 
 def test_mistakes_name_place_and_nearest_key(tmp_path: Path) -> None:

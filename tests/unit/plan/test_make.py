@@ -204,3 +204,13 @@ def test_declared_sections_are_put_in_the_order_of_the_code_they_write_where_ask
     assert ordered.waves == (("store",), ("api",))
     assert [edge.reason for edge in ordered.edges] == ["api reads 'app/store.py', which store writes"]
     assert all(section.reads == () for section in ordered.sections)
+
+
+def test_a_deadline_that_the_settings_cut_is_told(tmp_path: Path) -> None:
+    components = ["a", {"name": "b", "timeout_seconds": 3600}]
+
+    cut = plan_of(tmp_path, main_task={"components": components})
+    fits = plan_of(tmp_path, main_task={"components": ["a"]}, timeout_seconds=600)
+
+    assert any("3600 s are cut to 600 s" in note and "timeouts.max_task" in note for note in cut.notes)
+    assert fits.notes == ()

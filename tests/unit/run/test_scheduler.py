@@ -93,6 +93,22 @@ def test_a_fan_out_that_fails_alike_is_stopped() -> None:
     assert len(s.outcomes) == 50 and not s.is_active
 
 
+def test_failures_that_differ_in_their_own_files_only_are_alike() -> None:
+    s = scheduler(*[f"s{i}" for i in range(50)])
+    for number, start in enumerate(s.start(0, limit=BREAKER_AFTER)):
+        s.finish(start.name, Failed(f"exit code 127: tool src/a{number}.py 'a{number}': not found", permanent=True), 1)
+
+    assert "failed alike" in s.stopped_because
+
+
+def test_failures_of_different_causes_are_not() -> None:
+    s = scheduler(*[f"s{i}" for i in range(50)])
+    for word, start in zip(("host", "file", "name", "right", "disk"), s.start(0, limit=BREAKER_AFTER), strict=True):
+        s.finish(start.name, Failed(f"exit code 1: no {word} of src/a.py", permanent=True), 1)
+
+    assert s.stopped_because == ""
+
+
 def test_one_success_keeps_the_breaker_closed() -> None:
     s = scheduler("good", *[f"s{i}" for i in range(50)])
     s.start(0, limit=51)
