@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -39,16 +41,16 @@ def decide_files(
     decision = vote(
         [Candidate(str(path), _text(path)) for path in files],
         entry_point=entry_point,
-        tests=_lines(tests),
+        tests=_programs(tests),
         inputs=_lines(inputs),
         aggregation=cast(Aggregation, aggregation),
     )
     if as_json:
-        click.echo(json.dumps(asdict(decision), indent=2, default=str))
+        click.echo(json.dumps(_finite(asdict(decision)), indent=2, default=str))
     else:
         from ptx_prefect.vote.page import rationale_page
 
-        click.echo(rationale_page(cast(dict[str, Any], decision.rationale)))
+        click.echo(rationale_page(cast(dict[str, Any], decision.rationale), picture=""))
     return 0 if decision.winner is not None else 1
 
 
@@ -73,6 +75,31 @@ def show_prospect(spec: VotingSpec, *, form: str | None) -> int:
     prospect = prospect_of(spec, settings)
     click.echo(json.dumps(asdict(prospect), indent=2) if form == "json" else prospect_text(prospect))
     return 0
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity: what ran out of time has no time."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _programs(path: Path | None) -> tuple[str, ...]:
+    """One test a line.
+
+    Raises:
+        SpecError: a line is no Python: it would silently be no test.
+    """
+    found = _lines(path)
+    for line in found:
+        try:
+            compile(line, "test", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        except SyntaxError as error:
+            mistake = f"{line[:80]!r} is no Python ({error.msg}); one assert statement a line"
+            raise SpecError({str(path): mistake}, "ptx vote") from error
+    return found
 
 
 def _lines(path: Path | None) -> tuple[str, ...]:

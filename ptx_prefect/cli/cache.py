@@ -10,6 +10,7 @@ import click
 
 from ptx_prefect.cli.commands import SPEC, ptx
 from ptx_prefect.cli.exit_codes import OK
+from ptx_prefect.cli.variables import with_variables
 from ptx_prefect.errors import SpecError
 
 if TYPE_CHECKING:
@@ -38,9 +39,18 @@ def size() -> int:
     return OK
 
 
+_AMOUNT = click.FloatRange(min=0)
+
+
 @cache.command()
-@click.option("--older-than", type=float, metavar="DAYS", help="What was not used for so many days.")
-@click.option("--keep", "keep_mb", type=float, metavar="MB", help="What was used longest ago, until so much is left.")
+@click.option("--older-than", type=_AMOUNT, metavar="DAYS", help="What was not used for so many days.")
+@click.option(
+    "--keep",
+    "keep_mb",
+    type=click.FloatRange(min=0),
+    metavar="MB",
+    help="What was used longest ago, until so much is left.",
+)
 def prune(older_than: float | None, keep_mb: float | None) -> int:
     """Remove results. What was used within the last hour stays: a run may be at it."""
     if older_than is None and keep_mb is None:
@@ -59,7 +69,7 @@ def why(section: str, spec: Path) -> int:
     from ptx_prefect.settings import load_settings, state_dir
     from ptx_prefect.spec import SectioningSpec, read_spec
 
-    task = read_spec(spec)
+    task = read_spec(spec, fill=with_variables)
     if not isinstance(task, SectioningSpec):
         raise SpecError({"mode": "`ptx why` explains sections; this task is a vote"}, str(spec))
     for line in why_again(section, task, load_settings(), state=state_dir()):

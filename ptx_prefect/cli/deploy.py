@@ -144,9 +144,11 @@ def _need_a_server() -> None:
     import os
 
     from ptx_prefect.cli import server
+    from ptx_prefect.cli.profile import check_profile
     from ptx_prefect.settings import state_dir
 
     if server.is_configured(os.environ, Path.cwd()):
+        check_profile(os.environ)
         return
     url = server.kept_url(state_dir())
     if url is None:

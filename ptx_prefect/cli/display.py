@@ -15,10 +15,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ptx_prefect.run.outcomes import Done
+from ptx_prefect.run.outcomes import Cancelled, Done, Skipped
 from ptx_prefect.run.records import Event
 
 _SHOWN = 12
+_WORDS = {Done: ("done", "green"), Skipped: ("skipped", "yellow"), Cancelled: ("stopped", "yellow")}
 
 
 class Display:
@@ -56,7 +57,7 @@ class Display:
         """Show what is going on before the first section starts."""
         self._message = message
         if self._live is None:
-            self._console.print(f"{self._clock()}  {message}", markup=False)
+            self._console.print(f"{self._clock()}  {message}", markup=False, soft_wrap=True)
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
@@ -67,7 +68,8 @@ class Display:
         if self._live is not None:
             self._live.console.print(line)
         else:
-            self._console.print(line)
+            # Whoever reads a pipe or a log wants one line an event, however wide.
+            self._console.print(line, soft_wrap=True)
 
     def _count(self, event: Event) -> None:
         match event.kind:
@@ -89,10 +91,10 @@ class Display:
             case "section_reused":
                 return text.append("reused  ", style="cyan").append(event.section, style="default")
             case "section_finished":
-                good = isinstance(event.outcome, Done)
-                text.append("done    " if good else "FAILED  ", style="green" if good else "bold red")
-                text.append(event.section, style="default")
-                return text if good else text.append(f": {event.detail}", style="default")
+                word, style = _WORDS.get(type(event.outcome), ("FAILED", "bold red"))
+                text.append(f"{word:8}", style=style).append(event.section, style="default")
+                is_done = isinstance(event.outcome, Done)
+                return text if is_done else text.append(f": {event.detail}", style="default")
             case "section_retry":
                 return text.append("again   ", style="yellow").append(
                     f"{event.section}: {event.detail}", style="default"

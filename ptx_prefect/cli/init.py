@@ -40,11 +40,45 @@ def init(kind: str | None, output: Path, yes: bool, force: bool) -> int:
     if chosen not in _MAKERS:
         raise SpecError({"--kind": f"unknown {chosen!r}; known: {', '.join(_MAKERS)}"}, "ptx init")
     task = {"$schema": f"./{SCHEMA_FILE}", "task_id": _slug(here.name), **_MAKERS[chosen](here, ask)}
-    output.write_text(json.dumps(task, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    output.with_name(SCHEMA_FILE).write_text(schema_text("task"), encoding="utf-8")
-    click.echo(f"wrote {output} (and {SCHEMA_FILE}, by which editors complete its keys)")
+    _write(output, json.dumps(task, indent=2, ensure_ascii=False) + "\n", force=True)
+    schema = _write(output.with_name(SCHEMA_FILE), schema_text("task"), force=force)
+    click.echo(f"wrote {output}" + (f" (and {SCHEMA_FILE}, by which editors complete its keys)" if schema else ""))
+    _say_what_is_missing(task)
     click.echo(f"next: ptx plan {output}     # what would run\n      ptx run {output}")
     return OK
+
+
+def _write(path: Path, text: str, *, force: bool) -> bool:
+    """Whether it was written: what is there stays without ``force``."""
+    if path.exists() and not force:
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SpecError({"--output": f"{str(path)!r} cannot be written ({error.strerror})"}, "ptx init") from error
+    return True
+
+
+def _say_what_is_missing(task: Mapping[str, Any]) -> None:
+    """An example names files and tools that may not be here: better told now than by the run."""
+    from ptx_prefect.preflight import check_task
+    from ptx_prefect.settings import load_settings
+    from ptx_prefect.spec import parse_spec
+
+    try:
+        check_task(parse_spec({key: value for key, value in task.items() if key != "$schema"}), load_settings())
+    except SpecError as error:
+        click.echo("before it runs:")
+        for place, text in error.mistakes.items():
+            click.echo(f"  {place}: {text}")
+
+
+def _words(line: str, about: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise SpecError({about: f"{line!r} is no command line ({error}); close the quotes"}, "ptx init") from None
 
 
 Ask = Callable[[str, str], str]
@@ -77,7 +111,7 @@ def _packages(here: Path) -> list[str]:
 
 def _suite(here: Path, ask: Ask) -> dict[str, Any]:
     folder = ask("Which tests?", _test_folder(here) or "tests")
-    suite: dict[str, Any] = {"args": shlex.split(folder)}
+    suite: dict[str, Any] = {"args": _words(folder, "the tests")}
     packages = _packages(here)
     if packages:
         suite |= {"coverage": True, "source": packages}
@@ -90,7 +124,7 @@ def _commands(here: Path, ask: Ask) -> dict[str, Any]:
     for name, argv in found.items():
         line = ask(f"Command of {name!r} (empty: leave it out)", shlex.join(argv))
         if line.strip():
-            components.append({"name": name, "worker": {"kind": "command", "argv": shlex.split(line)}})
+            components.append({"name": name, "worker": {"kind": "command", "argv": _words(line, name)}})
     return _sectioning("Run what can run beside each other", components=components)
 
 
@@ -109,7 +143,8 @@ def _targets(here: Path) -> Mapping[str, list[str]]:
 
 
 def _codemod(here: Path, ask: Ask) -> dict[str, Any]:
-    argv = shlex.split(ask("Command, {files} stands for a section's files", "pyupgrade --py311-plus {files}"))
+    line = ask("Command, {files} stands for a section's files", "pyupgrade --py311-plus {files}")
+    argv = _words(line, "the command")
     pattern = ask("Which files?", "**/*.py")
     revision: dict[str, Any] = {"path": ".", "revision": "HEAD"} if (here / ".git").exists() else {"path": "."}
     output: dict[str, Any] = {"branch": "ptx-codemod"} if "revision" in revision else {"directory": "../modernised"}
@@ -123,7 +158,7 @@ def _codemod(here: Path, ask: Ask) -> dict[str, Any]:
 
 def _vote(_here: Path, ask: Ask) -> dict[str, Any]:
     entry = ask("Which function do the candidates define?", "solve")
-    files = shlex.split(ask("Files of the candidates", "a.py b.py"))
+    files = _words(ask("Files of the candidates", "a.py b.py"), "the candidates")
     test = ask("One test that each must pass", f"assert {entry}(2) == 4")
     return {
         "mode": "voting",

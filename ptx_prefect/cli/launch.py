@@ -38,6 +38,14 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl
     Args:
         command: what to type to go on, for the person who stopped it.
     """
+    try:
+        return _launched(task, fresh=fresh, as_json=as_json, command=command, as_jsonl=as_jsonl)
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped; what was finished is kept. To go on: {command}", err=True)
+        return INTERRUPTED
+
+
+def _launched(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl: bool) -> int:
     from ptx_prefect.cli.display import Display, result_text
     from ptx_prefect.cli.server import provide_server
     from ptx_prefect.settings import state_dir
@@ -50,12 +58,7 @@ def launch(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_jsonl
     with Display(task.task_id, quiet=as_json or as_jsonl) as display:
         display.say("starting Prefect")
         observers = (display, _print_event) if as_jsonl else (display,)
-        try:
-            report, code = _executed(task, server, observers, fresh=fresh, command=command)
-        except KeyboardInterrupt:
-            display.close()
-            click.echo(f"\nstopped; what was finished is kept. To go on: {command}", err=True)
-            return INTERRUPTED
+        report, code = _executed(task, server, observers, fresh=fresh, command=command)
     if not as_jsonl:
         click.echo(_as_json(report) if as_json else result_text(report))
     return code

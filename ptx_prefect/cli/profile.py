@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import tomllib
 import urllib.error
 import urllib.request
@@ -53,17 +54,17 @@ def _trouble_of(api_url: str, named_by: str) -> str:
     if not api_url or answers(api_url):
         return ""
     advice = "start it, or name another (`prefect config set PREFECT_API_URL=...`); unset, ptx starts one itself"
-    return f"no server answers at {api_url} (named by {named_by}): {advice}"
+    return f"no Prefect server answers at {api_url} (named by {named_by}): {advice}"
 
 
 def answers(api_url: str) -> bool:
-    """Whether something that speaks HTTP is there; a refusal for want of a key is an answer."""
+    """Whether a Prefect server is there; a refusal for want of a key is an answer, somebody else's page is none."""
     try:
-        with urllib.request.urlopen(f"{api_url.rstrip('/')}/health", timeout=5):
-            return True
+        with urllib.request.urlopen(f"{api_url.rstrip('/')}/health", timeout=5) as response:
+            return bool(response.read(64).strip() == b"true")
     except urllib.error.HTTPError as error:
-        return error.code < 500
-    except (OSError, ValueError):
+        return error.code in (401, 403)
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 

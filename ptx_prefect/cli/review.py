@@ -47,16 +47,20 @@ def review(run: str | None, answer: str | None, show: bool) -> int:
 
 
 def _use_server_of(row: Waiting | None) -> None:
-    """The server on which the run waits; it may be the temporary one of a `ptx run`."""
-    if row is not None and row.api:
-        os.environ["PREFECT_API_URL"] = row.api
-        return
+    """The server on which the run waits; it may be the temporary one of a `ptx run`.
+
+    Raises:
+        RunError: none answers there.
+    """
+    from ptx_prefect.cli.profile import check_profile
     from ptx_prefect.cli.server import kept_url
     from ptx_prefect.settings import state_dir
 
-    url = None if os.environ.get("PREFECT_API_URL") else kept_url(state_dir())
-    if url:
+    if row is not None and row.api:
+        os.environ["PREFECT_API_URL"] = row.api
+    elif not os.environ.get("PREFECT_API_URL") and (url := kept_url(state_dir())):
         os.environ["PREFECT_API_URL"] = f"{url}/api"
+    check_profile(os.environ)
 
 
 def _find(client: SyncPrefectClient, run: str) -> FlowRun:

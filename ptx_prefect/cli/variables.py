@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 
@@ -14,9 +15,11 @@ def with_variables(data: Any) -> Any:
     """
     if "prefect.variables." not in json.dumps(data):
         return data
+    from ptx_prefect.cli.profile import check_profile
     from ptx_prefect.cli.server import provide_server, wait_until_up
     from ptx_prefect.settings import state_dir
 
+    check_profile(os.environ)
     wait_until_up(provide_server(state_dir()))
     from ptx_prefect.engine.references import with_variables as fill
 

@@ -16,7 +16,7 @@ def rationale_page(rationale: Mapping[str, Any], *, picture: str | None = None) 
     """Markdown of what :func:`~ptx_prefect.vote.rationale.rationale_of` gives.
 
     Args:
-        picture: where the picture lies; default: it is in the page itself.
+        picture: where the picture lies; default: it is in the page itself; empty: none, as for a terminal.
     """
     parts = [
         f"# Vote: {_cell(rationale['winner'] or 'no winner')}",
@@ -91,11 +91,11 @@ def _picture(rationale: Mapping[str, Any], place: str | None) -> str:
     if svg is None:
         return ""
     totals, order = rationale["totals"], rationale["ranking"]
-    link = f"![the decision as a picture]({place or data_uri(svg)})"
+    link = "" if place == "" else f"![the decision as a picture]({place or data_uri(svg)})"
     if len(totals) < 2:
         return link
     fence = bars_text(totals, order, out_of=max(totals.values()) or 1.0).replace("`", "'")
-    return f"{link}\n\n```text\n{fence}\n```"
+    return f"{link}\n\n```text\n{fence}\n```".lstrip()
 
 
 def _seconds(rationale: Mapping[str, Any]) -> dict[str, float]:
