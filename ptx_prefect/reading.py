@@ -59,7 +59,8 @@ def json_data(text: str, source: str) -> Any:
         return json.loads(text, object_pairs_hook=no_duplicates, parse_int=_whole_number)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise SpecError({place: f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}"}, source) from error
+        hint = "; a path? read_spec reads files" if text.strip().endswith(".json") and "\n" not in text else ""
+        raise SpecError({place: f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}{hint}"}, source) from error
     except ValueError as error:
         raise SpecError({"the JSON": str(error)}, source) from error
     except RecursionError as error:

@@ -34,6 +34,7 @@ from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
 from ptx_prefect.run.simulate import best_priority
 from ptx_prefect.settings import Settings
 from ptx_prefect.tree import Base, Changeset
+from ptx_prefect.tree.globs import missing_of
 from ptx_prefect.workers.known import worker_for
 
 if TYPE_CHECKING:
@@ -230,12 +231,13 @@ class Execution:
         if start.name not in self.keys:
             self.parts_of(start.name)
         key = self.keys[start.name]
-        stored = None if self.fresh else self._stored(key)
+        fresh = self.fresh or bool(self.gone(start.name))
+        stored = None if fresh else self._stored(key)
         if stored is not None:
             return stored
         if not self._claims.take(key):
             return RateLimited("another run is doing the same work", LOOK_AGAIN_S, was_asked=False)
-        stored = None if self.fresh else self._stored(key)
+        stored = None if fresh else self._stored(key)
         if stored is not None:  # Finished between the two looks.
             self._claims.release(key)
             return stored
@@ -268,6 +270,10 @@ class Execution:
         if found is None and shared is not None and fetch_shared(open_storage(shared), self.store, key):
             found = self.store.get(key)
         return found and replace(found, outcome=self.store.lightened(key, found.outcome))
+
+    def gone(self, name: str) -> tuple[str, ...]:
+        """Declared files that are not there, where sections share a directory: no stored result brings them back."""
+        return () if self.site.base else missing_of(self.site.workdir, self._sections[name].writes)
 
     def parts_of(self, name: str) -> dict[str, str]:
         """What goes into the key of a section, which stands in ``keys`` from then on, as do its prerequisites'."""

@@ -27,6 +27,8 @@ def why_again(section: str, spec: SectioningSpec, settings: Settings, *, state: 
     execution = Execution(plan, settings, Site(Path(spec.workdir), state, base, reference))
     now = execution.parts_of(section)
     key, store = execution.keys[section], Store(state)
+    if store.get(key) is not None and (gone := execution.gone(section)):
+        return (f"{section!r} would run: its declared {', '.join(map(repr, gone))} is not there",)
     if store.get(key) is not None:
         return (f"{section!r} would not run: its result {key[:12]} is kept",)
     before = store.last_parts(section)

@@ -46,6 +46,11 @@ def find_files(root: Path, patterns: Iterable[str]) -> Iterator[Path]:
             yield from (path for path in paths if is_match(_as_written(path, root, pattern)) and path.is_file())
 
 
+def missing_of(root: Path, patterns: Iterable[str]) -> tuple[str, ...]:
+    """The patterns that name one file or folder, and it is not there."""
+    return tuple(pattern for pattern in patterns if not _has_magic(pattern) and not (root / pattern).exists())
+
+
 def _fixed_part(pattern: str) -> str:
     """The folders before the first one that is a pattern, or the whole of it: ``src/*/a.py`` gives ``src``."""
     parts = pattern.split("/")

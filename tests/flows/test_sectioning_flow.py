@@ -87,6 +87,18 @@ def test_a_changed_section_runs_again_with_what_hangs_on_it(workdir: Path) -> No
     }
 
 
+def test_a_section_whose_declared_file_is_gone_runs_again(workdir: Path) -> None:
+    spec = task(shell("a", "echo made > out.txt; echo x >> count", writes=["out.txt"]), shell("b", "echo y >> count"))
+    sectioning(spec)
+    (workdir / "out.txt").unlink()
+
+    report = sectioning(spec)
+
+    assert (workdir / "out.txt").read_text() == "made\n"
+    assert {row["name"]: row["reused"] for row in report["results"]["completed_sections"]} == {"a": False, "b": True}
+    assert sectioning(spec)["execution_summary"]["reused_sections"] == 2
+
+
 def test_declared_reads_decide_what_is_reused(workdir: Path) -> None:
     (workdir / "data.txt").write_text("1")
     spec = task(shell("a", "cat data.txt", reads=["data.txt"]), shell("b", "true", reads=["other/*"]))

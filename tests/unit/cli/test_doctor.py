@@ -82,7 +82,11 @@ PROFILES = {
         "no Prefect server answers at http://127.0.0.1:9/api",
         "start it, or name another",
     ),
-    "no URL at all": ('active = "a"\n[profiles.a]\nPREFECT_API_URL = "nonsense"\n', "no Prefect server answers", "start it"),
+    "no URL at all": (
+        'active = "a"\n[profiles.a]\nPREFECT_API_URL = "nonsense"\n',
+        "no Prefect server answers",
+        "start it",
+    ),
 }
 
 
