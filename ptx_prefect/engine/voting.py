@@ -40,7 +40,7 @@ from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import Voter, VotingSpec
 from ptx_prefect.vote.judges import Judgement, judge_inputs, judge_instruction, judgements_from
 from ptx_prefect.vote.laboratory import Trials, VoteSettings, settings_for
-from ptx_prefect.vote.page import rationale_page, rationale_picture
+from ptx_prefect.vote.page import ARTIFACT_KEY, rationale_page, rationale_picture
 from ptx_prefect.vote.presets import voter_task
 from ptx_prefect.vote.records import learn_records, read_records, reliabilities, results_of
 from ptx_prefect.vote.run import hold_vote
@@ -50,9 +50,6 @@ from ptx_prefect.vote.task import VoteTask
 from ptx_prefect.vote.values import Candidate, Decision
 from ptx_prefect.vote.voters import mistakes_in_vote, ready_candidate, vote_task_of, voters_of, written_candidate
 from ptx_prefect.workers.registry import reap_orphans
-
-RATIONALE_KEY = "vote-rationale"
-"""Key of the Prefect artifact that documents a decision."""
 
 
 @dataclass(slots=True)
@@ -300,7 +297,7 @@ def decide(candidates: list[Candidate], vote_task: VoteTask, settings: VoteSetti
     decision = hold_vote(candidates, vote_task, laboratory)
     safely(
         create_markdown_artifact,
-        key=RATIONALE_KEY,
+        key=ARTIFACT_KEY,
         markdown=rationale_page(decision.rationale),
         description=f"winner: {decision.winner}",
     )
