@@ -264,7 +264,7 @@ def _mistakes_in_call(config: Mapping[str, Any]) -> dict[str, str]:
     preset, argv = config.get("preset"), config.get("argv")
     if preset is None and argv is None:
         mistakes["preset"] = f"name one ({', '.join(PRESETS)}), or give argv with {{prompt}} in it"
-    if preset is not None and preset not in PRESETS:
+    if preset is not None and str(preset) not in PRESETS:
         mistakes["preset"] = f"no preset is called {preset!r}; {nearest(str(preset), tuple(PRESETS))}"
     if argv is not None and not (is_strings(argv) and any("{prompt}" in part for part in argv[1:])):
         mistakes["argv"] = f'takes a call with {{prompt}} in it, like ["my-agent", "{{prompt}}"], found {argv!r}'
@@ -273,7 +273,7 @@ def _mistakes_in_call(config: Mapping[str, Any]) -> dict[str, str]:
     for key in ("model", "instructions"):
         if config.get(key) is not None and not isinstance(config[key], str):
             mistakes[key] = f"takes a text, found {config[key]!r}"
-    if config.get("reads_usage", "none") not in READERS:
+    if str(config.get("reads_usage", "none")) not in READERS:
         mistakes["reads_usage"] = f"takes one of {', '.join(READERS)}, found {config['reads_usage']!r}"
     return mistakes
 
