@@ -40,7 +40,7 @@ class SectionResult(StrictModel):
         str,
         Field(description="success, failed, timed_out, over_memory, skipped, cancelled; ejected: done, not merged."),
     ]
-    output: Annotated[str | None, Field(description="Directory with its log and files.")] = None
+    output: Annotated[str | None, Field(description="Directory with its log and files, if it left any.")] = None
     seconds: Annotated[
         float | None, Field(description="Wall time of its attempts (seconds); of the earlier run where reused.")
     ] = None

@@ -19,7 +19,7 @@ from ptx_prefect.workers import process_tree
 HALF_WRITTEN_S = 5.0
 """A claim without its owner's name that is younger than this is being written."""
 
-_here: set[Path] = set()
+_here: set[str] = set()
 """Claims of all runs in this process: its number alone does not tell them apart from a run that crashed in it."""
 _lock = threading.Lock()
 
@@ -28,8 +28,8 @@ class Claims:
     """One run's claims."""
 
     def __init__(self, state_dir: Path) -> None:
-        self._root = state_dir / "claims"
-        self._mine: set[Path] = set()
+        self._root = f"{state_dir}/claims"
+        self._mine: set[str] = set()
         me = os.getpid()
         text = json.dumps({"place": process_tree.place(), "owner": me, "started": process_tree.started(me)})
         self._name = text.encode()
@@ -42,7 +42,7 @@ class Claims:
 
     def take(self, key: str) -> bool:
         """Whether ``key`` is ours from now on. A disk that takes no claims costs the exclusion, not the work."""
-        path = self._root / key
+        path = f"{self._root}/{key}"
         if path in self._mine:
             return True
         with _lock, contextlib.suppress(OSError):
@@ -54,35 +54,42 @@ class Claims:
 
     def release(self, key: str) -> None:
         """Others may have ``key``."""
-        path = self._root / key
+        path = f"{self._root}/{key}"
         with _lock:
             if path in self._mine:
                 self._mine.discard(path)
                 _here.discard(path)
                 with contextlib.suppress(OSError):
-                    path.unlink()
+                    os.unlink(path)  # noqa: PTH108 - once a section, and text is at hand
 
     def release_all(self) -> None:
         """As :meth:`release`, for everything that is ours."""
         for path in list(self._mine):
-            self.release(path.name)
+            self.release(path.rpartition("/")[2])
 
-    def _written(self, path: Path) -> bool:
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def _written(self, path: str) -> bool:
         try:
             self._write(path)
+        except FileNotFoundError:
+            Path(self._root).mkdir(parents=True, exist_ok=True, mode=0o700)
+            return self._written(path)
         except FileExistsError:
-            if _is_held(path):
-                return False
-            with (self._root / ".lock").open("w") as gate:  # Two runs may find the same void claim.
-                fcntl.flock(gate, fcntl.LOCK_EX)
-                if _is_held(path):
-                    return False
-                path.unlink(missing_ok=True)
-                self._write(path)
+            return self._taken_over(Path(path))
         return True
 
-    def _write(self, path: Path) -> None:
+    def _taken_over(self, path: Path) -> bool:
+        """Whether a claim that is there turned out void, and is ours now."""
+        if _is_held(path):
+            return False
+        with path.with_name(".lock").open("w") as gate:  # Two runs may find the same void claim.
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            if _is_held(path):
+                return False
+            path.unlink(missing_ok=True)
+            self._write(str(path))
+        return True
+
+    def _write(self, path: str) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.write(descriptor, self._name)

@@ -148,7 +148,7 @@ class Execution:
         self.plan, self.site, self.fresh = plan, site, fresh
         self._settings = settings
         self.limits = limits or SharedLimits()
-        self.store = Store(site.state)
+        self.store = Store(site.state).open()
         self._workdir = str(site.workdir.resolve())
         self.keys: dict[str, str] = {}
         self._parts: dict[str, dict[str, str]] = {}
@@ -200,7 +200,7 @@ class Execution:
     def records(self) -> dict[str, SectionRecord]:
         """How each section went, with the directory of its files."""
         return {
-            name: replace(record, directory=str(self.store.directory(record.key))) if record.key else record
+            name: replace(record, directory=self.store.place(record.key)) if record.key else record
             for name, record in self.dispatch.records.items()
         }
 

@@ -48,7 +48,7 @@ def canonical_json(value: Any) -> str:
     Raises:
         TypeError: a value that has no plain JSON form.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return _encode(value)
 
 
 def key_of(
@@ -127,3 +127,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     raise TypeError(f"{type(value).__name__} has no plain JSON form and cannot be part of a cache key: {value!r}")
+
+
+# One encoder for all: `json.dumps` with options makes a new one at each call.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +53,30 @@ def copy_sections(records: Mapping[str, SectionRecord], output: Path) -> dict[st
     shutil.rmtree(home, ignore_errors=True)
     taken: set[str] = set()
     for name, record in records.items():
-        if record.directory is None or not os.path.isdir(record.directory):  # noqa: PTH112 - thousands of them
-            continue
-        free = _free_name(slug_of(name), taken)
-        _copy(record.directory, f"{home}/{free}")
-        found[name] = f"{home}/{free}"
+        if record.directory is not None and (left := _left_in(record.directory)):
+            free = _free_name(slug_of(name), taken)
+            _copy(left, f"{home}/{free}")
+            found[name] = f"{home}/{free}"
     return found
 
 
-def _copy(source: str, target: str) -> None:
-    """As ``shutil.copytree`` without times and modes, in a third of the time; what the store keeps for itself stays."""
-    os.makedirs(target)  # noqa: PTH103 - as above
-    with os.scandir(source) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _copy(entry.path, f"{target}/{entry.name}")
-            elif entry.name != "result.json" and not entry.name.startswith(".result"):
-                shutil.copyfile(entry.path, f"{target}/{entry.name}", follow_symlinks=False)
+def _left_in(directory: str) -> list[os.DirEntry[str]]:
+    """What a worker left, without what the store keeps for itself; nothing where there is no directory."""
+    try:
+        with os.scandir(directory) as entries:
+            return [row for row in entries if row.name != "result.json" and not row.name.startswith(".result")]
+    except FileNotFoundError:
+        return []
+
+
+def _copy(entries: Sequence[os.DirEntry[str]], target: str) -> None:
+    """As ``shutil.copytree`` without times and modes, in a third of the time."""
+    os.makedirs(target)  # noqa: PTH103 - thousands of them
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            _copy(_left_in(entry.path), f"{target}/{entry.name}")
+        else:
+            shutil.copyfile(entry.path, f"{target}/{entry.name}", follow_symlinks=False)
 
 
 def write_report(report: Report, output: Path) -> Path:

@@ -76,10 +76,11 @@ def perform(request: Request) -> WorkerOutcome:
     try:
         if request.attempt == 1:
             store.forget(request.key)  # What an earlier run left there is none of this one's.
-        outcome = _work(request, store.directory(request.key))
+        directory = Path(store.place(request.key))
+        outcome = _work(request, directory)
         if isinstance(outcome, Done):
             store.put(request.key, outcome, section=request.section, parts=request.parts)
-            _share(request, outcome, store.directory(request.key))
+            _share(request, outcome, directory)
     except PtxError as error:
         return Failed(str(error), kind=type(error).__name__, permanent=True)
     except OSError as error:
@@ -109,7 +110,7 @@ def perform_all(requests: Sequence[Request], *, within_s: float) -> list[WorkerO
 def work_once(request: Request) -> WorkerOutcome:
     """As :func:`perform`, for what follows the sections: keeping the result is the caller's."""
     try:
-        return _work(request, Store(Path(request.state_dir)).directory(request.key))
+        return _work(request, Path(Store(Path(request.state_dir)).place(request.key)))
     except PtxError as error:
         return Failed(str(error), kind=type(error).__name__, permanent=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -14,7 +13,7 @@ from prefect.context import FlowRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from ptx_prefect.engine.perform import Request
-from ptx_prefect.engine.tasks import run_batch, run_section, take_done
+from ptx_prefect.engine.tasks import hand_over, run_batch, run_section, take_done
 from ptx_prefect.errors import SpecError
 from ptx_prefect.run.outcomes import Failed, Outcome
 from ptx_prefect.settings import Settings
@@ -50,10 +49,9 @@ class HereRunner:
     def submit(self, requests: Sequence[Request], *, name: str, after: Sequence[Any]) -> Any:
         """As :class:`Runner`."""
         token = secrets.token_hex(8)
-        rows = [request.to_json() for request in requests]
-        work: Any = run_section if len(rows) == 1 else run_batch
-        text = json.dumps(rows[0] if len(rows) == 1 else rows)
-        future = work.submit(name, text, token, return_state=False, wait_for=after)
+        hand_over(token, requests)
+        work: Any = run_section if len(requests) == 1 else run_batch
+        future = work.submit(name, token, return_state=False, wait_for=after)
         self._tokens[future.task_run_id] = token
         return future
 

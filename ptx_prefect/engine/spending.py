@@ -61,6 +61,8 @@ class Spending:
             # An agent that does not say how often it called: at least once.
             usage = replace(usage, calls=1)
         settled = self.ledger.settle(section, usage, forecast)
+        if settled.cost_usd == outcome.usage.cost_usd:
+            return outcome
         return replace(outcome, usage=replace(outcome.usage, cost_usd=settled.cost_usd))
 
     def report(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -82,22 +82,45 @@ class Store:
 
     def __init__(self, state_dir: Path) -> None:
         self._root = state_dir / "results"
+        self._prefix = f"{self._root}/"
+
+    def open(self) -> Store:
+        """The store, its own directory made and private, whoever makes those in it.
+
+        Raises:
+            RunError: it cannot be made.
+        """
+        try:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _unwritable(str(self._root), error) from error
+        return self
+
+    def place(self, key: str) -> str:
+        """Where the files of this key lie, if there are any. Text: there are thousands of them."""
+        return f"{self._prefix}{key[:2]}/{key}"
 
     def directory(self, key: str) -> Path:
         """Where the worker of this key writes its files; created private."""
-        path = self._root / key[:2] / key
+        place = self.place(key)
+        self._make(place)
+        return Path(place)
+
+    def _make(self, place: str) -> bool:
+        """Whether the directory had to be made."""
         try:
+            os.mkdir(place, 0o700)  # noqa: PTH102 - one call where what is above it is there, and it nearly always is
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
             try:
-                os.mkdir(path, 0o700)  # noqa: PTH102 - one call where it is there, and it nearly always is
-            except FileExistsError:
-                return path
-            except FileNotFoundError:
-                path.mkdir(parents=True, exist_ok=True, mode=0o700)
+                Path(place).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise _unwritable(place, error) from error
+            return self._make(place)
         except OSError as error:
-            raise RunError(
-                f"cannot write results to {str(path)!r} ({error.strerror}); free space or set PTX_STATE_DIR"
-            ) from error
-        return path
+            raise _unwritable(place, error) from error
+        return True
 
     def put(self, key: str, outcome: Done, *, section: str, parts: Mapping[str, str] | None = None) -> None:
         """Keep a finished result: complete or not at all. ``parts`` is what went into its key (see ``ptx why``).
@@ -105,35 +128,28 @@ class Store:
         Raises:
             RunError: the disk is full or not writable.
         """
-        directory = self.directory(key)
+        place = self.place(key)
         body = {
             "section": section,
             "outcome": outcome_to_json(outcome),
-            "files": _digests(directory),
+            "files": {} if self._make(place) else _digests(place),
             "parts": dict(parts or {}),
             "made_at": round(time.time(), 3),
         }
         written = canonical_json(body)  # Once: it is what the digest is of, too.
         text = f'{{"body":{written},"digest":"{hashlib.sha256(written.encode()).hexdigest()}"}}'
         try:
-            with tempfile.NamedTemporaryFile(
-                "w", dir=directory, prefix=".result", delete=False, encoding="utf-8"
-            ) as stream:
-                stream.write(text)
-                stream.flush()
-                if outcome.usage.wall_s >= SYNCED_FROM_S:
-                    os.fsync(stream.fileno())
-            Path(stream.name).replace(directory / "result.json")
+            _write(f"{place}/result.json", text.encode(), is_forced=outcome.usage.wall_s >= SYNCED_FROM_S)
         except OSError as error:
             raise RunError(
-                f"the result of {section!r} cannot be kept in {str(directory)!r} ({error.strerror});"
+                f"the result of {section!r} cannot be kept in {place!r} ({error.strerror});"
                 " free space or set PTX_STATE_DIR"
             ) from error
 
     def lightened(self, key: str, outcome: Done) -> Done:
         """The same outcome, without its content where that is large and lies in the store."""
         with contextlib.suppress(OSError):
-            if (self._root / key[:2] / key / "result.json").stat().st_size > HELD_BYTES:
+            if os.stat(f"{self.place(key)}/result.json").st_size > HELD_BYTES:  # noqa: PTH116 - once a section
                 return KeptDone(partial(self._content, key), usage=outcome.usage, log=outcome.log)
         return outcome
 
@@ -145,7 +161,7 @@ class Store:
 
     def get(self, key: str) -> Stored | None:
         """The result of ``key``, or None where there is none that can be trusted."""
-        directory = self._root / key[:2] / key
+        directory = self.place(key)
         if not os.path.exists(path := f"{directory}/result.json"):  # noqa: PTH110 - before most sections, and mostly not there
             return None
         try:
@@ -158,11 +174,12 @@ class Store:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)  # Used just now: see prune.
-        return Stored(key, outcome, directory, body["section"]) if isinstance(outcome, Done) else None
+        return Stored(key, outcome, Path(directory), body["section"]) if isinstance(outcome, Done) else None
 
     def forget(self, key: str) -> None:
         """Remove the result of ``key``."""
-        shutil.rmtree(self._root / key[:2] / key, ignore_errors=True)
+        if os.path.exists(place := self.place(key)):  # noqa: PTH110 - before most sections, and mostly not there
+            shutil.rmtree(place, ignore_errors=True)
 
     def last_parts(self, section: str) -> dict[str, str] | None:
         """What went into the key of the result of ``section`` that was made last; None where none is kept."""
@@ -196,6 +213,30 @@ class Store:
         return sorted(path.name for path in self._root.glob("??/*") if path.is_dir())
 
 
+def _unwritable(place: str, error: OSError) -> RunError:
+    return RunError(f"cannot write results to {place!r} ({error.strerror}); free space or set PTX_STATE_DIR")
+
+
+def _write(path: str, data: bytes, *, is_forced: bool) -> None:
+    """The file appears whole or not at all. Who writes it holds the key's claim: nobody else writes there."""
+    draft = f"{path.removesuffix('result.json')}.result-{os.getpid()}-{threading.get_ident()}"
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if is_forced:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(draft, path)  # noqa: PTH105 - text, not Paths
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)  # noqa: PTH108 - as above
+        raise
+
+
 def _body(path: Path) -> dict[str, Any]:
     try:
         body = json.loads(path.read_text(encoding="utf-8"))["body"]
@@ -218,10 +259,10 @@ def _digest(body: Any) -> str:
     return hashlib.sha256(canonical_json(body).encode()).hexdigest()
 
 
-def _digests(directory: Path) -> dict[str, str]:
+def _digests(directory: str) -> dict[str, str]:
     """The files that the worker left, by content."""
     found: dict[str, str] = {}
-    _digest_below(str(directory), "", found)
+    _digest_below(directory, "", found)
     return found
 
 

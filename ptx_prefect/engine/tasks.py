@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,16 +13,24 @@ from ptx_prefect.errors import PtxError
 from ptx_prefect.run.batches import BATCH_S
 from ptx_prefect.run.outcomes import Done, WorkerOutcome, headline_of
 
+_todo: dict[str, Sequence[Request]] = {}
+"""What task runs in this process are to do, by token. Not as parameters: Prefect looks into every value of those."""
 _done: dict[str, list[WorkerOutcome | None]] = {}
-"""What came of task runs in this process, by token, until the flow's thread takes it.
+"""What came of them, until the flow's thread takes it.
 
 Not as their results: Prefect keeps those until the flow ends, however large, and reading one costs more than a
 section's start.
 """
 
 
+def hand_over(token: str, requests: Sequence[Request]) -> None:
+    """Lay down what the task run with this token is to do."""
+    _todo[token] = requests
+
+
 def take_done(token: str) -> list[WorkerOutcome | None] | None:
     """The outcomes that the task run with this token left, once; None: it did not come so far."""
+    _todo.pop(token, None)
     return _done.pop(token, None)
 
 
@@ -32,15 +39,14 @@ class SectionFailedError(PtxError):
 
 
 # Results are kept by our own store, by content: Prefect's caching would pickle, and trust what it finds.
-# One text instead of many objects: Prefect looks into every value of a parameter, which would cost more than the work.
 @task(name="section", task_run_name="{title}", cache_policy=NO_CACHE, persist_result=False, retries=0)
-def run_section(title: str, request: str, token: str) -> None:
-    """Do one section once, and leave its outcome under ``token``.
+def run_section(title: str, token: str) -> None:
+    """Do the one section handed over under ``token`` once, and leave its outcome there.
 
     Raises:
         SectionFailedError: for every outcome but success.
     """
-    outcome = perform(Request.from_json(json.loads(request)))
+    outcome = perform(_todo[token][0])
     _done[token] = [outcome]
     if not isinstance(outcome, Done):
         raise SectionFailedError(headline_of(outcome))
@@ -58,15 +64,15 @@ class BatchFailedError(PtxError):
 
 
 @task(name="sections", task_run_name="{title}", cache_policy=NO_CACHE, persist_result=False, retries=0)
-def run_batch(title: str, requests: str, token: str) -> None:
-    """Do small sections one after the other and leave their outcomes, in order, under ``token``.
+def run_batch(title: str, token: str) -> None:
+    """Do the small sections handed over under ``token`` one after the other and leave their outcomes there, in order.
 
     None stands for one that was not begun, to be sent again.
 
     Raises:
         BatchFailedError: some section did not succeed.
     """
-    batch = [Request.from_json(row) for row in json.loads(requests)]
+    batch = _todo[token]
     outcomes = perform_all(batch, within_s=BATCH_S)
     _done[token] = outcomes
     bad = [

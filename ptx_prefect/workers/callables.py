@@ -16,6 +16,7 @@ found to have passed when it returns, and it shares memory and working directory
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import importlib.util
 import json
@@ -23,6 +24,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +93,7 @@ class CallableWorker:
         if not ended.result:
             reason = f"{name_of(job.config)} ended its process with exit code {ended.exit_code}{tail_of(ended)}"
             return Failed(reason, "exit_code", usage=usage, log=log)
-        return _outcome(json.loads(ended.result), job, usage=usage)
+        return _outcome(json.loads(ended.result), job, usage=usage, log=log)
 
 
 def _payload(job: Job) -> dict[str, Any]:
@@ -111,13 +113,13 @@ def _payload(job: Job) -> dict[str, Any]:
 def _search_path(job: Job) -> list[str]:
     """Where the function's module is looked for: the task's own places first, then the workspace."""
     home = job.home or job.workdir
-    places = [*(home / extra for extra in job.config.get("path") or ()), home, job.workdir]
+    extras = job.config.get("path") or ()
+    places = (*(home / extra for extra in extras), home, job.workdir) if home != job.workdir or extras else (home,)
     return [os.path.realpath(place) for place in dict.fromkeys(places)]
 
 
-def _outcome(said: Mapping[str, Any], job: Job, *, usage: Usage) -> WorkerOutcome:
+def _outcome(said: Mapping[str, Any], job: Job, *, usage: Usage, log: str | None) -> WorkerOutcome:
     """From what the call's side wrote, see :func:`ptx_prefect.workers.call_target.said_by`."""
-    log = str(job.log_path)
     if "value" in said:
         return Done(said["value"], usage=usage, log=log)
     if "retry_after_s" in said:
@@ -128,16 +130,26 @@ def _outcome(said: Mapping[str, Any], job: Job, *, usage: Usage) -> WorkerOutcom
 def _call_here(job: Job, beat: Beat) -> WorkerOutcome:
     began, cpu_began = time.monotonic(), time.thread_time()
     payload = _payload(job)
+    # Its own copy, as a child has it: what it changes there is nobody else's.
+    payload |= {name: copy.deepcopy(payload[name]) for name in ("args", "inputs") if payload[name]}
     sys.path += [place for place in payload["path"] if place not in sys.path]
     said = said_by(lambda: call_of(payload, beat), job.config)
     usage = Usage(wall_s=time.monotonic() - began, cpu_s=time.thread_time() - cpu_began)
-    job.log_path.parent.mkdir(parents=True, exist_ok=True)
-    job.log_path.write_text(said.get("reason", ""), encoding="utf-8")
+    log = _log_here(job, said.get("traceback") or said.get("reason"))
     if usage.wall_s > job.deadline_s:
-        return TimedOut(job.deadline_s, "deadline", usage, str(job.log_path))
+        return TimedOut(job.deadline_s, "deadline", usage, log)
     if said.get("kind") == "interrupted":
         return Cancelled(said["reason"], usage)
-    return _outcome(said, job, usage=usage)
+    return _outcome(said, job, usage=usage, log=log)
+
+
+def _log_here(job: Job, text: str | None) -> str | None:
+    """What went wrong, in the section's log; a call that went well leaves none, as it costs more than the call."""
+    if not text:
+        return None
+    job.log_path.parent.mkdir(parents=True, exist_ok=True)
+    job.log_path.write_text(text, encoding="utf-8")
+    return str(job.log_path)
 
 
 def _missing(module: str, places: list[Path]) -> str | None:
@@ -157,4 +169,11 @@ def _missing(module: str, places: list[Path]) -> str | None:
 
 
 def _digest(path: Path) -> str:
+    state = path.stat()
+    return _digest_as_of(path, (state.st_size, state.st_mtime_ns, state.st_ino))
+
+
+@lru_cache(maxsize=256)
+def _digest_as_of(path: Path, state: tuple[int, ...]) -> str:
+    """Read once while the file is the same: thousands of sections may call the same function."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -20,6 +20,7 @@ import threading
 import types
 from collections.abc import Callable
 
+from ptx_prefect.workers.call_target import main as _call_main  # noqa: F401 - loaded once here, not in every fork
 from ptx_prefect.workers.frames import send_frame
 from ptx_prefect.workers.supervisor import Work, supervise
 
