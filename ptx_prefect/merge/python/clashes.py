@@ -160,10 +160,36 @@ def _word_by_word(clash: Versions) -> Solved | None:
     if merged is None or merged.adjacent:
         return None
     is_small = merged.gap > 1 and min(merged.kept_by_ours, merged.kept_by_theirs) > _STAYS
+    is_small = is_small or _touch_little(clash, merged.gap)
     if not is_small and not _are_apart(clash.base, merged):
         return None
     merged_lines = tuple(f"{line}\n" for line in merged.text.split("\n")[:-1])
     return Solved(merged_lines, "the sides made small edits apart" if is_small else "the sides changed different words")
+
+
+_TOUCHED_LINES = 3
+_FAR = 9
+"""Unchanged words between the edits of two sides from which on a small edit on each side is one of its own."""
+_HEADERS = 0.3
+_TEXT = re.compile(r"[rbfu]?['\"]", re.I)
+
+
+def _touch_little(clash: Versions, gap: int) -> bool:
+    """True when each side writes a line or two anew, far apart or in lines that are about one thing each."""
+    old, *sides = (Counter(filter(None, map(str.strip, lines))) for lines in (clash.base, clash.ours, clash.theirs))
+    added = [side - old for side in sides]
+    touched = max(sum(lines.values()) for lines in added)
+    if touched < _TOUCHED_LINES and gap >= _FAR:
+        return True
+    if touched > _TOUCHED_LINES or gap < 2:
+        return False
+    if any(_SIGNATURE.match(line) and not any(line in side for side in sides) for line in old):
+        return False  # both sides changed how one thing is called
+    everything = [line for lines in (old, *sides) for line in lines.elements()]
+    headers = sum(_SIGNATURE.match(line) is not None for line in everything)
+    elements = sum(_ELEMENT.match(line) is not None for line in everything)
+    is_text = any(lines and all(map(_TEXT.match, lines)) for lines in added)
+    return headers >= _HEADERS * len(everything) or 2 * elements > len(everything) or is_text
 
 
 def _are_apart(base: Lines, merged: TokenMerge) -> bool:

@@ -68,7 +68,7 @@ def merge_imports(
         return None
     if len({statement.indent for block in (old, mine, yours) for _, statement in block.statements}) > 1:
         return None
-    before, after, rival = _bindings(old), _bindings(mine), _bindings(yours)
+    before, after, rival = bindings_in(old), bindings_in(mine), bindings_in(yours)
     _refuse_moved_modules(before, after, rival)
     kept = _kept_bindings(before, after, rival, needed)
     our_size, their_size = _distance(base, ours), _distance(base, theirs)
@@ -169,7 +169,8 @@ Binding = tuple[str | None, str, str]
 """Module (None for a plain import), name, bound name."""
 
 
-def _bindings(block: Block) -> set[Binding]:
+def bindings_in(block: Block) -> set[Binding]:
+    """Everything that the block imports."""
     return {(statement.module, *name) for _, statement in block.statements for name in statement.names}
 
 
