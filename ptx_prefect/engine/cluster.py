@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from prefect.client.schemas.objects import TaskRunResult
 
 from ptx_prefect.engine.perform import Request
 from ptx_prefect.engine.remote import cancel_run, run_elsewhere
+from ptx_prefect.engine.remote_context import pack_context, run_task_there
 from ptx_prefect.engine.results import unpack_result
 from ptx_prefect.engine.storage import open_storage
 from ptx_prefect.engine.store import Store
@@ -147,6 +149,7 @@ class ClusterRunner:
         self._freight = freight
         self._under_way: dict[Any, tuple[tuple[str, ...], Any]] = {}
         self._cancelled_at_s = 0.0
+        self._context = b""
 
     def submit(self, requests: Sequence[Request], *, name: str, after: Sequence[Any]) -> Any:
         """As ``Runner``."""
@@ -154,13 +157,25 @@ class ClusterRunner:
         text = json.dumps([self._freight.load(request, trees).to_json() for request in requests])
         # The edges for the picture only: as `wait_for` the results themselves would travel along.
         inputs: dict[str, set[Any]] = {"requests": {TaskRunResult(id=future.task_run_id) for future in after}}
-        named = run_elsewhere.with_options(task_run_name=name)
         try:
-            future = self._runner.submit(named, {"requests": text, "trees": trees}, dependencies=inputs)
+            future = self._send({"title": name, "requests": text, "trees": trees}, inputs)
         except Exception as error:
             raise RunError(f"the cluster takes no sections any more ({type(error).__name__}: {error})") from error
         self._under_way[future.task_run_id] = tuple(request.section for request in requests), future
         return future
+
+    def _send(self, parameters: dict[str, Any], inputs: dict[str, set[Any]]) -> Any:
+        client = getattr(self._runner, "client", None)
+        if client is None:  # Ray
+            return self._runner.submit(run_elsewhere, parameters, dependencies=inputs)
+        # Not by Prefect's runner for Dask: it packs settings and flow anew for each task, and has its worker open them.
+        self._context = self._context or pack_context()
+        task_run_id = uuid4()
+        sent = client.submit(
+            run_task_there, self._context, task_run_id, parameters, inputs, key=f"section-{task_run_id}", pure=False
+        )
+        made: Any = import_module("prefect_dask.task_runners").PrefectDaskFuture
+        return made(wrapped_future=sent, task_run_id=task_run_id)
 
     def outcomes(self, future: Any, requests: Sequence[Request]) -> list[Outcome | None]:
         """As ``Runner``."""

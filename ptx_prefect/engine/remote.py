@@ -36,8 +36,8 @@ TREES_KEPT_S = 7 * 24 * 3600.0
 _cancelled: dict[str, str] = {}
 
 
-@task(name="section", cache_policy=NO_CACHE, persist_result=False, retries=0)
-def run_elsewhere(requests: str, trees: dict[str, bytes]) -> list[bytes | None]:
+@task(name="section", task_run_name="{title}", cache_policy=NO_CACHE, persist_result=False, retries=0)
+def run_elsewhere(title: str, requests: str, trees: dict[str, bytes]) -> list[bytes | None]:
     """Do sections one after the other on a worker. Returns results as :func:`pack_result` makes them, in order.
 
     Raises:
