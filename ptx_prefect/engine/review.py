@@ -153,7 +153,7 @@ def page_of(found: Validation, questions: Sequence[Question], objections: Sequen
     if failed or found.note:
         parts.append("\n".join(["The checks do not pass:", "", *failed, *([f"- {found.note}"] if found.note else [])]))
     parts += [_conflict(number, question) for number, question in enumerate(questions, start=1)]
-    parts.append(f"Answer here, or in a terminal: `ptx review {run}`.")
+    parts.append(f"Answer here, or in a terminal: `{command_of(run)}`.")
     return "\n\n".join(parts)
 
 
