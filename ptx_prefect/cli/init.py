@@ -136,10 +136,11 @@ def _targets(here: Path) -> Mapping[str, list[str]]:
         rules = []
     found = {name: ["make", name] for name in rules if name in _TARGETS}
     try:
-        scripts = json.loads((here / "package.json").read_text(encoding="utf-8")).get("scripts", {})
+        scripts = json.loads((here / "package.json").read_text(encoding="utf-8")).get("scripts")
     except (OSError, ValueError, AttributeError):
-        scripts = {}
-    return found | {f"npm {name}": ["npm", "run", name] for name in scripts if name in _TARGETS}
+        scripts = None
+    named = scripts if isinstance(scripts, Mapping) else {}
+    return found | {f"npm {name}": ["npm", "run", name] for name in named if name in _TARGETS}
 
 
 def _codemod(here: Path, ask: Ask) -> dict[str, Any]:

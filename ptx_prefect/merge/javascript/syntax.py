@@ -28,12 +28,6 @@ _TESTS = {"it", "test", "describe", "context", "suite", "specify"}
 _SCOPES = {"program", "statement_block", "class_body", "interface_body", "object"}
 
 
-_BINDERS = {
-    *("import_clause", "namespace_import", "formal_parameters", "catch_clause", "rest_pattern", "array_pattern"),
-    *("required_parameter", "optional_parameter", "type_parameter", "object_assignment_pattern"),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """One statement in lines of its own: blank lines and comments before it, its text to the end of its last line.

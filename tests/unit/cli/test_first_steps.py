@@ -147,3 +147,14 @@ def test_colour_is_for_terminals_that_want_it(no_color: str, coloured: bool) -> 
 
     assert "\x1b[" not in piped.stdout
     assert ("\x1b[" in terminal.stdout) is coloured
+
+
+@pytest.mark.parametrize("text", ['{"scripts": null}', '{"scripts": ["test"]}', "[]", "{", ""])
+def test_a_package_file_that_says_nothing_useful_is_passed_over(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "package.json").write_text(text)
+
+    task = made(tmp_path, monkeypatch)
+
+    assert isinstance(task, SectioningSpec) and len(task.main_task.components) == 2
