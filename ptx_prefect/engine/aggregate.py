@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from ptx_prefect.engine.account import Aggregated
 from ptx_prefect.engine.execution import Execution
 from ptx_prefect.errors import MergeError
 from ptx_prefect.plan.durations import Durations
-from ptx_prefect.plan.suite import OVERHEAD, overhead_s
+from ptx_prefect.plan.suite import SectionTime, beside_tests
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import SectionRecord
 from ptx_prefect.spec import SectioningSpec, Suite
@@ -74,15 +73,14 @@ def _value_of(record: SectionRecord) -> dict[str, Any] | None:
 def _remember(suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, Any]]], state: Path) -> None:
     """Each test's seconds and what is around them, for the balance of the next run."""
     from ptx_prefect.plan.by_suite import suite_scope
-    from ptx_prefect.workers.test_totals import read_cases
+    from ptx_prefect.workers.test_totals import read_cases, session_seconds
 
     seconds: dict[str, float] = {}
-    around: list[float] = []
+    times: list[SectionTime] = []
     for record, value in values:
         if not record.reused and value.get("junit"):
-            cases = list(read_cases(Path(value["junit"])))
-            seconds |= {case.name: case.seconds for case in cases}
-            around.append(overhead_s(record.held_s, [case.seconds for case in cases]))
-    if around:
-        seconds[OVERHEAD] = statistics.median(around)
-    Durations(state).record(suite_scope(suite), seconds)
+            junit = Path(value["junit"])
+            took = {case.name: case.seconds for case in read_cases(junit)}
+            seconds |= took
+            times.append(SectionTime(record.held_s, session_seconds(junit), sum(took.values()), len(took)))
+    Durations(state).record(suite_scope(suite), seconds | beside_tests(times))

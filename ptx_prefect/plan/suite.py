@@ -11,9 +11,10 @@ from ptx_prefect.plan.collect import Collected
 SECTIONS_CAP = 8
 """The specification's cap of test level."""
 SECTION_START_S = 0.5
-"""Fixed cost of a section: interpreter, imports, collection of its files. An estimate; see benchmarks/test_suite.py."""
-OVERHEAD = "(around each test)"
-"""Remembered beside the tests: what a section takes for each of them beside the time that its report gives."""
+"""What a section takes before pytest's session begins, as long as no run has shown it."""
+START, OVERHEAD = "(before each session)", "(around each test)"
+"""Remembered beside the tests: what a section takes before pytest's session, and what the session takes for each test
+beside the time that its report gives (collection, fixtures of modules, coverage)."""
 UNKNOWN_TEST_S = 0.02
 """A test never seen before, where none of its file's tests were seen either."""
 
@@ -26,6 +27,16 @@ class Share:
     tests: int
     estimate_s: float
     files: int
+
+
+@dataclass(frozen=True, slots=True)
+class SectionTime:
+    """What a section took, in seconds: all of it, pytest's session alone, and all tests by its report."""
+
+    held_s: float
+    session_s: float
+    tests_s: float
+    tests: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +67,10 @@ def cut_suite(
     units = _units(collected, seconds, workers) if only is None else _chosen_units(collected, seconds, only)
     if not units:  # a change that no test can reach
         return ()
-    count = max(1, min(cap, len(units), _best_count(units, workers, cap)))
+    start_s = learned.get(START, SECTION_START_S)
+    count = max(1, min(cap, len(units), _best_count(units, workers, cap, start_s)))
     bins = _longest_first(units, count)
-    shares = [_share(units_of_bin) for units_of_bin in bins if units_of_bin]
+    shares = [_share(units_of_bin, start_s) for units_of_bin in bins if units_of_bin]
     return tuple(sorted(shares, key=lambda share: (-share.estimate_s, share.selection)))
 
 
@@ -84,9 +96,16 @@ def _seconds(collected: Collected, learned: Mapping[str, float]) -> dict[str, fl
     }
 
 
-def overhead_s(section_s: float, tests_s: Sequence[float]) -> float:
-    """What a section took for each test beside the reported times of its tests and its own start."""
-    return max(0.0, section_s - SECTION_START_S - sum(tests_s)) / max(1, len(tests_s))
+def beside_tests(times: Sequence[SectionTime]) -> dict[str, float]:
+    """Seconds of one run that no test's own time holds, by `START` and `OVERHEAD`.
+
+    Means, not medians: they are added up again in the next plan, and a sum is wrong by what a mean is wrong by.
+    """
+    if not times:
+        return {}
+    start_s = sum(max(0.0, one.held_s - one.session_s) for one in times) / len(times)
+    around_s = sum(max(0.0, one.session_s - one.tests_s) for one in times)
+    return {START: start_s, OVERHEAD: around_s / max(1, sum(one.tests for one in times))}
 
 
 def _units(collected: Collected, seconds: Mapping[str, float], workers: int) -> list[_Unit]:
@@ -130,14 +149,12 @@ def _groups(file: str, nodeids: Sequence[str], seconds: Mapping[str, float]) -> 
     return [_Unit((name,), file, len(ids), sum(seconds[nodeid] for nodeid in ids)) for name, ids in groups.items()]
 
 
-def _best_count(units: Sequence[_Unit], workers: int, cap: int) -> int:
+def _best_count(units: Sequence[_Unit], workers: int, cap: int, start_s: float) -> int:
     """The number of sections with the least predicted makespan; more sections forgive wrong estimates, but each
     costs its start. A quarter of the largest share is what an estimate may be off by."""
     best, best_s = 1, float("inf")
     for count in sorted({1, *range(workers, cap + 1, max(1, min(workers, cap)))}):
-        loads = [
-            sum(unit.seconds for unit in group) + SECTION_START_S for group in _longest_first(units, count) if group
-        ]
+        loads = [sum(unit.seconds for unit in group) + start_s for group in _longest_first(units, count) if group]
         makespan = _makespan(loads, workers) + 0.25 * max(loads) * (count > 0)
         if makespan < best_s:
             best, best_s = count, makespan
@@ -162,10 +179,10 @@ def _longest_first(units: Sequence[_Unit], count: int) -> list[list[_Unit]]:
     return bins
 
 
-def _share(units: Sequence[_Unit]) -> Share:
+def _share(units: Sequence[_Unit], start_s: float) -> Share:
     return Share(
         selection=tuple(part for unit in sorted(units, key=lambda unit: unit.selection) for part in unit.selection),
         tests=sum(unit.tests for unit in units),
-        estimate_s=sum(unit.seconds for unit in units) + SECTION_START_S,
+        estimate_s=sum(unit.seconds for unit in units) + start_s,
         files=len({unit.file for unit in units}),
     )

@@ -89,6 +89,19 @@ def read_cases(junit: Path) -> Iterator[TestCase]:
         yield seen
 
 
+def session_seconds(junit: Path) -> float:
+    """How long pytest's session took, by its JUnit file: its tests, their collection and all else in it.
+
+    Raises:
+        OSError: not readable.
+        xml.etree.ElementTree.ParseError: not XML, or cut short.
+    """
+    for _, element in ElementTree.iterparse(junit, events=("start",)):
+        if element.tag == "testsuite":
+            return float(element.get("time") or 0.0)
+    return 0.0
+
+
 def _case(element: ElementTree.Element) -> TestCase:
     classname, name = element.get("classname", ""), element.get("name", "")
     outcome: TestOutcome = "passed"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptx_prefect.plan.collect import Collected
-from ptx_prefect.plan.suite import OVERHEAD, SECTION_START_S, SECTIONS_CAP, cut_suite, key_of_test, overhead_s
+from ptx_prefect.plan.suite import OVERHEAD, SECTIONS_CAP, START, SectionTime, beside_tests, cut_suite, key_of_test
 
 
 def collected(files: dict[str, int], *, bound: frozenset[str] = frozenset()) -> Collected:
@@ -59,11 +59,16 @@ def test_a_key_is_what_junit_files_say() -> None:
     assert key_of_test("a/b/test_c.py::TestD::test_e[x::y/z.py]") == "a.b.test_c.TestD::test_e[x::y/z.py]"
 
 
-def test_what_a_section_takes_beside_its_tests_is_expected_again() -> None:
-    around_s = overhead_s(10 + SECTION_START_S, [1.0, 2.0, 3.0, 2.0])
-    learned = {OVERHEAD: around_s} | {key_of_test(f"a.py::test_{i}"): 1.0 for i in range(4)}
+def test_what_sections_take_beside_their_tests_is_expected_again() -> None:
+    beside = beside_tests([SectionTime(11.0, 10.0, 8.0, 3), SectionTime(5.0, 2.0, 2.0, 1)])
+    learned = beside | {key_of_test(f"a.py::test_{i}"): 1.0 for i in range(4)}
 
     (share,) = cut_suite(collected({"a.py": 4}), learned=learned, workers=1, cap=1)
 
-    assert around_s == 0.5 and overhead_s(1.0, [2.0]) == 0
-    assert share.estimate_s == 4 * 1.5 + SECTION_START_S
+    assert beside == {START: 2.0, OVERHEAD: 0.5}
+    assert share.estimate_s == 4 * 1.5 + 2.0
+
+
+def test_a_clock_that_went_backwards_teaches_nothing_below_zero() -> None:
+    assert beside_tests([SectionTime(1.0, 2.0, 3.0, 1)]) == {START: 0.0, OVERHEAD: 0.0}
+    assert beside_tests([]) == {}
