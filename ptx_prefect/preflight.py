@@ -13,7 +13,7 @@ from typing import Any
 from ptx_prefect.errors import PtxError, SpecError, TreeError
 from ptx_prefect.plan.assignment import NO_WORKER, config_of, worker_of
 from ptx_prefect.settings import Settings
-from ptx_prefect.spec import Base, Component, SectioningSpec, TaskSpec, VotingSpec, WorkerRef
+from ptx_prefect.spec import Base, Component, SectioningSpec, SectioningTask, Suite, TaskSpec, VotingSpec, WorkerRef
 from ptx_prefect.tree.git import run_git
 from ptx_prefect.tree.location import place_of_base
 from ptx_prefect.workers.known import worker_for
@@ -38,12 +38,15 @@ def _in_sectioning(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[s
     main = spec.main_task
     if not main.components and main.level is None and not _has_planner(spec, settings):
         yield "main_task", _NOTHING
+    yield from _without_effect(main)
     tree = yield from _in_base(spec)
     if tree is not None and main.level in ("file", "module") and not (tree / (main.root or ".")).is_dir():
         yield "main_task.root", f"{main.root!r} is not a directory in {str(tree)!r}"
     yield from _in_output(spec, tree)
     yield from _in_paths(spec)
     yield from _in_workers(spec, settings)
+    if main.level == "test":
+        yield from _in_suite(main.suite or Suite(), Path(spec.workdir))
     for index, step in enumerate(spec.after):
         blank = Component(name=step.name)
         reference = worker_of(step.worker) or worker_of(spec.worker) or worker_of(settings.default_worker)
@@ -54,6 +57,28 @@ _NOTHING = (
     "has nothing to do: write components, derive them (level), or let a model propose them"
     ' ("planner": {"kind": "chat", "model": "sonnet"})'
 )
+
+
+_FOR_LEVELS: Mapping[str, tuple[str, ...]] = {
+    "root": ("file", "module"),
+    "include": ("file",),
+    "exclude": ("file",),
+    "sections": ("module",),
+    "cut_by_history": ("file", "module"),
+}
+"""Keys of a task that are read at these levels only."""
+
+
+def _without_effect(main: SectioningTask) -> Iterator[tuple[str, str]]:
+    """What is set and would be read by nobody."""
+    here = f"at level {main.level!r}" if main.level else "beside components" if main.components else "without a level"
+    for key, levels in _FOR_LEVELS.items():
+        is_read = main.level in levels or (key == "root" and main.order == "references")
+        if not is_read and getattr(main, key) != SectioningTask.model_fields[key].default:
+            wanted = " or ".join(map(repr, levels))
+            yield f"main_task.{key}", f"has no effect {here}: leave it out, or set level to {wanted}"
+    if main.level == "test" and main.order == "references":
+        yield "main_task.order", "has no effect at level 'test', whose sections wait for nothing: leave it out"
 
 
 def _has_planner(spec: SectioningSpec, settings: Settings) -> bool:
@@ -142,6 +167,13 @@ def _in_workers(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[str,
             if mistake not in told:
                 told.add(mistake)
                 yield mistake
+
+
+def _in_suite(suite: Suite, workdir: Path) -> Iterator[tuple[str, str]]:
+    """What the worker of all test sections objects to, at the suite's own keys."""
+    config = {"coverage": suite.coverage, **({"python": suite.python} if suite.python is not None else {})}
+    for key, text in worker_for("pytest").check(config, workdir=workdir).items():
+        yield "main_task.suite" if key == "kind" else f"main_task.suite.{key}", text
 
 
 def _in_worker(

@@ -21,9 +21,7 @@ class ExecutionSummary(StrictModel):
     speedup_factor: Annotated[
         float | None, Field(description="Sequential time (sum of what the sections took) over wall time.")
     ]
-    workers_used: Annotated[
-        int, Field(description="The most workers that the pool offered; 0 where nothing had to run.")
-    ]
+    workers_used: Annotated[int, Field(description="How many workers had something to do; 0 where nothing had to run.")]
     sync_points: Annotated[int, Field(description="Waves of the plan.")]
     execution_seconds: Annotated[float, Field(description="Wall time of the run (seconds).")]
     sequential_seconds: Annotated[float, Field(description="Sum of what the sections took (seconds).")]
@@ -87,9 +85,9 @@ class Results(StrictModel):
 
 
 class PerformanceMetrics(StrictModel):
-    """Measured, not estimated. Utilisation is busy worker time over workers times wall time."""
+    """Measured, not estimated. Utilisation is busy worker time over used workers times wall time."""
 
-    worker_utilization: Annotated[float | None, Field(description="Busy worker time over offered worker time, 0 to 1.")]
+    worker_utilization: Annotated[float | None, Field(description="Busy time of used workers over their time, 0 to 1.")]
     avg_task_time: Annotated[str, Field(description="Mean wall time of a section, as in '12s'.")]
     critical_path_time: Annotated[
         str, Field(description="Longest chain of dependent sections as measured, as in '35s'.")
@@ -98,7 +96,7 @@ class PerformanceMetrics(StrictModel):
     critical_path_seconds: Annotated[float, Field(description="Longest chain as measured (seconds).")]
     timeline: Annotated[
         tuple[Mapping[str, Any], ...],
-        Field(description="Section, worker, start and end (seconds since the first start), status."),
+        Field(description="A row an attempt: section, worker, start, end (seconds since the first start), status."),
     ] = ()
     pool: Annotated[
         tuple[Mapping[str, Any], ...], Field(description="How many sections could run at once, from when on, and why.")

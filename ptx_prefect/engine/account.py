@@ -18,7 +18,7 @@ from ptx_prefect.report import (
 )
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, OverMemory, Skipped, TimedOut, Usage, headline_of
 from ptx_prefect.run.ready import remaining_paths
-from ptx_prefect.run.records import SectionRecord
+from ptx_prefect.run.records import Attempt, SectionRecord
 from ptx_prefect.tree import Changeset
 
 
@@ -49,7 +49,8 @@ class Aggregated:
 class Measured:
     """The run as a whole. ``wall_s`` from the start of the flow to the report; ``dispatch_s`` of the sections alone.
 
-    ``workers`` is the most that the pool allowed, ``offered_s`` the worker seconds on offer, ``pool`` its changes.
+    ``workers`` is the most that the pool allowed, ``most_at_once`` how many of them were used, ``offered_s`` the time
+    that those were there for (worker seconds), ``pool`` its changes.
     """
 
     wall_s: float
@@ -146,7 +147,7 @@ def summary_of(
         parallel_executions=measured.most_at_once,
         execution_time=seconds_text(measured.wall_s),
         speedup_factor=round(sequential / measured.wall_s, 2) if ran and measured.wall_s > 0 else None,
-        workers_used=measured.workers if ran else 0,
+        workers_used=measured.most_at_once if ran else 0,
         sync_points=sync_points,
         execution_seconds=round(measured.wall_s, 3),
         sequential_seconds=round(sequential, 3),
@@ -160,7 +161,7 @@ def performance_of(records: Sequence[SectionRecord], measured: Measured, *, crit
     """How well the workers were used, and who ran when."""
     ran = _that_ran(records)
     busy = sum(record.busy_s for record in ran)
-    offered = measured.workers * measured.dispatch_s if measured.offered_s is None else measured.offered_s
+    offered = measured.most_at_once * measured.dispatch_s if measured.offered_s is None else measured.offered_s
     average = busy / len(ran) if ran else None
     return PerformanceMetrics(
         worker_utilization=round(min(1.0, busy / offered), 3) if ran and offered > 0 else None,
@@ -169,7 +170,7 @@ def performance_of(records: Sequence[SectionRecord], measured: Measured, *, crit
         avg_task_seconds=None if average is None else round(average, 3),
         critical_path_seconds=round(critical_s, 3),
         pool=measured.pool,
-        timeline=tuple(map(_bar, sorted(ran, key=lambda record: (record.started_s or 0.0, record.name)))),
+        timeline=_bars(records),
     )
 
 
@@ -177,13 +178,20 @@ def _that_ran(records: Sequence[SectionRecord]) -> list[SectionRecord]:
     return [record for record in records if record.started_s is not None]
 
 
-def _bar(record: SectionRecord) -> dict[str, Any]:
+def _bars(records: Sequence[SectionRecord]) -> tuple[dict[str, Any], ...]:
+    """One bar an attempt, in the order in which they began."""
+    rows = [(record.name, number, one) for record in records for number, one in enumerate(record.tried, start=1)]
+    return tuple(_bar(*row) for row in sorted(rows, key=lambda row: (row[2].started_s, row[0])))
+
+
+def _bar(name: str, number: int, attempt: Attempt) -> dict[str, Any]:
     return {
-        "section": record.name,
-        "worker": record.worker,
-        "start_s": round(record.started_s or 0.0, 3),
-        "end_s": round(record.ended_s or 0.0, 3),
-        "status": status_of(record.outcome),
+        "section": name,
+        "worker": attempt.worker,
+        "start_s": round(attempt.started_s, 3),
+        "end_s": round(attempt.ended_s, 3),
+        "status": status_of(attempt.outcome),
+        "attempt": number,
     }
 
 

@@ -19,7 +19,7 @@ from ptx_prefect.errors import PtxError
 from ptx_prefect.run.batches import TINY_S, Batches
 from ptx_prefect.run.memory import MemoryBook
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, Usage, headline_of
-from ptx_prefect.run.records import Event, Observer, SectionRecord
+from ptx_prefect.run.records import Attempt, Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import Scheduler, Start
 
 TICK_S = 0.5
@@ -105,6 +105,7 @@ class Dispatch:
         self._awaited: dict[str, int] = {}
         self._in_flight = 0
         self._busy: dict[str, float] = {}
+        self._earlier: dict[str, tuple[Attempt, ...]] = {}
         self._free_slots: list[int] = []
         self._slots = 0
         self.records: dict[str, SectionRecord] = {}
@@ -335,10 +336,12 @@ class Dispatch:
             outcome = self._spending.settle(name, outcome)
         now_s = self.elapsed_s
         ended_s = now_s if ended_s is None else ended_s
+        attempt = Attempt(outcome, running.started_s, ended_s, running.slot)
         each_mb = self._evicted.pop(name, None)
         if each_mb is not None and isinstance(outcome, Cancelled):
             self._memory.overran(name, each_mb)
             self._made_room += 1
+            self._keep(name, attempt)
             self._scheduler.put_back(name)
             self.tell(Event("section_retry", now_s, name, f"{headline_of(outcome)}; again when there is room"))
             return
@@ -353,6 +356,7 @@ class Dispatch:
             self._pool.succeeded()
         delay_s = self._scheduler.finish(name, outcome, now_s)
         if delay_s is not None:
+            self._keep(name, attempt)
             detail = f"{headline_of(outcome)}; again in {delay_s:.1f} s"
             self.tell(Event("section_retry", now_s, name, detail, outcome))
             return
@@ -369,8 +373,13 @@ class Dispatch:
             False,
             running.key,
             worker=running.slot,
+            earlier=self._earlier.get(name, ()),
         )
         self.tell(Event("section_finished", now_s, name, headline_of(outcome), outcome))
+
+    def _keep(self, name: str, attempt: Attempt) -> None:
+        """An attempt that another one follows, for the timeline."""
+        self._earlier[name] = (*self._earlier.get(name, ()), attempt)
 
     def _abandon(self, runner: Runner, reason: str) -> None:
         """Stop the workers, wait shortly for their tasks to end, record what did not finish."""

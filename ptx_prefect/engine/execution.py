@@ -119,11 +119,13 @@ def _limits(plan: Plan, settings: Settings, bound: int | None) -> PoolLimits:
     """Bounds of a plan's pool: from what planning chose to start with up to the level's cap, never over ``bound``."""
     parallelism, resources = settings.parallelism, settings.resources
     workers = plan.workers if bound is None else max(1, min(plan.workers, bound))
+    is_few = plan.workers < parallelism.min_workers
     most = min(parallelism.max_workers, LEVEL_CAPS.get(plan.level, parallelism.max_workers), len(plan.sections) or 1)
     return PoolLimits(
         least=min(parallelism.min_workers, workers),
-        # A suite's sections keep a core busy each: more of them than cores only slow each other.
-        most=workers if plan.level == "test" or bound is not None else max(most, workers),
+        # A suite's sections keep a core busy each: more of them than cores only slow each other. Fewer than the
+        # minimum are there only where the task asks for so few.
+        most=workers if plan.level == "test" or bound is not None or is_few else max(most, workers),
         start=workers,
         cpu_threshold=resources.cpu_threshold,
         max_memory_mb=resources.max_memory_mb,

@@ -97,7 +97,7 @@ def _to_report(
         wall_s=time.monotonic() - began_s,
         dispatch_s=dispatch_s,
         workers=execution.pool.adaptive.most_reached,
-        offered_s=execution.pool.adaptive.offered_s(dispatch_s),
+        offered_s=execution.pool.adaptive.offered_s(dispatch_s, used=execution.dispatch.most_at_once),
         pool=tuple(asdict(change) for change in execution.pool.adaptive.changes),
         most_at_once=execution.dispatch.most_at_once,
         was_stopped=type(stopped).__name__ if stopped else "",

@@ -102,6 +102,9 @@ def finish_plan(
     seconds = {section.name: section.estimate_s for section in ordered}
     shape = shape_of(after, seconds)
     workers = pool_size(spec, settings, level=level, widest=max((len(wave) for wave in shape.waves), default=1))
+    if spec.parallelism_hint is not None and spec.parallelism_hint < settings.parallelism.min_workers:
+        least = settings.parallelism.min_workers
+        notes = (*notes, f"parallelism_hint {spec.parallelism_hint} holds, though min_workers is {least}")
     return Plan(
         task_id=spec.task_id,
         level=level,
@@ -133,15 +136,17 @@ def _cut_deadlines(spec: SectioningSpec, settings: Settings) -> tuple[str, ...]:
 def pool_size(spec: SectioningSpec, settings: Settings, *, level: str, widest: int) -> int:
     """How many sections run at once at the start: the hint, else the default, within limits and level cap.
 
-    A suite's sections keep a core busy each, so they start with one worker a core.
+    A suite's sections keep a core busy each, so they start with one worker a core. A hint below the minimum holds:
+    whoever writes it knows of something that bears no company.
     """
     parallelism = settings.parallelism
     wanted = spec.parallelism_hint
     if wanted is None:
         wanted = (os.cpu_count() or 1) if level == "test" else parallelism.default_workers
     cap = min(parallelism.max_workers, LEVEL_CAPS.get(level, parallelism.max_workers))
+    least = min(parallelism.min_workers, cap, spec.parallelism_hint or cap)
     # A plan narrower than the minimum needs no worker that would never have work.
-    return max(min(parallelism.min_workers, cap), min(wanted, cap, max(widest, 1)))
+    return max(least, min(wanted, cap, max(widest, 1)))
 
 
 def _from_components(

@@ -35,7 +35,8 @@ def plan_votes(spec: VotingSpec, parts: Sequence[Part], settings: Settings, lear
     shape = shape_of(after, seconds)
     parallelism = settings.parallelism
     wanted = spec.parallelism_hint or parallelism.default_workers
-    workers = max(parallelism.min_workers, min(wanted, parallelism.max_workers, max(1, len(sections))))
+    least = min(parallelism.min_workers, wanted)
+    workers = max(least, min(wanted, parallelism.max_workers, max(1, len(sections))))
     return Plan(
         task_id=spec.task_id,
         level="voters",

@@ -95,11 +95,11 @@ class AdaptivePool:
         """A section's provider asked to wait; see :class:`Throttle`."""
         self._throttle.refused(provider, started_s=started_s, now_s=now_s, running=running)
 
-    def offered_s(self, until_s: float) -> float:
-        """Worker seconds on offer from the start to ``until_s``."""
+    def offered_s(self, until_s: float, *, used: int) -> float:
+        """Worker seconds on offer from the start to ``until_s``, of the ``used`` workers that ever had work."""
         ends = [*(change.at_s for change in self.changes[1:]), until_s]
         spans = zip(self.changes, ends, strict=True)
-        return sum(change.workers * max(0.0, end - change.at_s) for change, end in spans)
+        return sum(min(change.workers, used) * max(0.0, end - change.at_s) for change, end in spans)
 
     @property
     def notes(self) -> tuple[str, ...]:

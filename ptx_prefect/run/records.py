@@ -36,8 +36,21 @@ Observer = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One time that a section was tried. Times are seconds since the run began; ``worker`` is its row there."""
+
+    outcome: Outcome
+    started_s: float
+    ended_s: float
+    worker: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class SectionRecord:
-    """How one section went. Times are seconds since the run began; None where it never started or was reused."""
+    """How one section went. Times are seconds since the run began; None where it never started or was reused.
+
+    They are of its last attempt; ``earlier`` holds those before.
+    """
 
     name: str
     outcome: Outcome
@@ -49,6 +62,14 @@ class SectionRecord:
     key: str | None
     worker: int | None = None
     directory: str | None = None
+    earlier: tuple[Attempt, ...] = ()
+
+    @property
+    def tried(self) -> tuple[Attempt, ...]:
+        """All its attempts, in order."""
+        if self.started_s is None:
+            return self.earlier
+        return (*self.earlier, Attempt(self.outcome, self.started_s, self.ended_s or self.started_s, self.worker))
 
     @property
     def held_s(self) -> float:

@@ -126,6 +126,9 @@ def test_a_failure_skips_its_dependents_lets_the_others_finish_and_fails_the_flo
     statuses = {row["name"]: row["status"] for row in report["results"]["unfinished_sections"]}
     assert statuses == {"bad": "failed", "after": "skipped"}
     assert any("'bad'" in step for step in report["next_steps"])
+    bars = [bar for bar in report["performance_metrics"]["timeline"] if bar["section"] == "bad"]
+    assert [(bar["attempt"], bar["status"]) for bar in bars] == [(1, "failed"), (2, "failed"), (3, "failed")]
+    assert report["execution_summary"]["workers_used"] == report["execution_summary"]["parallel_executions"]
 
 
 def test_a_deadline_holds_and_kills_the_children(workdir: Path) -> None:
@@ -228,3 +231,11 @@ def test_failing_tests_fail_the_run_and_are_named(workdir: Path) -> None:
     report: Any = caught.value.report
     assert report["results"]["tests"]["failed"] == 1 and report["results"]["tests"]["passed"] == 7
     assert any("test_broken" in step for step in report["next_steps"])
+
+
+def test_a_hint_of_one_runs_one_at_a_time(workdir: Path) -> None:
+    spec = task(*(shell(name, "sleep 0.2") for name in ("a", "b", "c")))
+    report = sectioning({**spec, "parallelism_hint": 1})
+
+    assert report["execution_summary"]["parallel_executions"] == 1
+    assert report["execution_summary"]["workers_used"] == 1

@@ -49,6 +49,23 @@ CASES: dict[str, tuple[Any, str, str]] = {
     "worker without kind": (sectioning("a", worker={"argv": ["echo"]}), "worker.kind", "is required"),
     "no worker": (sectioning("a"), "main_task.components[0]", "name one here (worker)"),
     "level": (derived(level="files"), "main_task.level", "did you mean 'file'?"),
+    "root beside components": (
+        derived(components=[PART], root="."),
+        "main_task.root",
+        "has no effect beside components: leave it out, or set level to 'file' or 'module'",
+    ),
+    "include at level module": (derived(level="module", root=".", include=["a/*"]), "main_task.include", "to 'file'"),
+    "sections at level file": (derived(level="file", root=".", sections=3), "main_task.sections", "to 'module'"),
+    "history beside components": (
+        derived(components=[PART], cut_by_history=True),
+        "main_task.cut_by_history",
+        "no effect",
+    ),
+    "interpreter of a suite": (
+        derived(level="test", suite={"python": "/no/such/python"}),
+        "main_task.suite.python",
+        "there is no interpreter '/no/such/python'",
+    ),
     "rule": (voting(more={"aggregation": "weighted"}), "aggregation", "did you mean 'weighted_score'?"),
     "weight of nothing": (voting(more={"weights": {"beauty": 1}}), "weights", "are not among the evaluation_criteria"),
     # types

@@ -214,3 +214,16 @@ def test_a_deadline_that_the_settings_cut_is_told(tmp_path: Path) -> None:
 
     assert any("3600 s are cut to 600 s" in note and "timeouts.max_task" in note for note in cut.notes)
     assert fits.notes == ()
+
+
+@pytest.mark.parametrize("level", ["components", "test"])
+def test_a_hint_below_the_minimum_holds_and_is_told(tmp_path: Path, level: str) -> None:
+    (tmp_path / "test_a.py").write_text("def test_one(): pass\n")
+    main = {"components": ["a", "b"]} if level == "components" else {"level": "test"}
+
+    alone = plan_of(tmp_path, main_task=main, parallelism_hint=1, workdir=str(tmp_path))
+    pair = plan_of(tmp_path, main_task=main, parallelism_hint=2, workdir=str(tmp_path))
+
+    assert (alone.workers, pair.workers) == (1, 2)
+    assert any("parallelism_hint 1 holds" in note for note in alone.notes)
+    assert not any("parallelism_hint" in note for note in pair.notes)

@@ -87,7 +87,7 @@ def test_worker_seconds_on_offer_follow_the_changes() -> None:
     pool = AdaptivePool(replace(LIMITS, most=6))
     pool.limit(ready=9, running=5, now_s=2.0, load=IDLE)
 
-    assert pool.offered_s(10.0) == 2 * 5 + 8 * 6
+    assert pool.offered_s(10.0, used=8) == 2 * 5 + 8 * 6
 
 
 @given(

@@ -1,0 +1,32 @@
+"""What the report says of workers and attempts is what was used, not what was on offer."""
+
+from __future__ import annotations
+
+from ptx_prefect.engine.account import Measured, performance_of, summary_of
+from ptx_prefect.run.outcomes import Done, Failed
+from ptx_prefect.run.records import Attempt, SectionRecord
+
+
+def test_a_worker_without_work_is_not_counted_as_used() -> None:
+    record = SectionRecord("one", Done(), 1, 0.0, 10.0, 10.0, False, "k", worker=0)
+    measured = Measured(wall_s=11.0, dispatch_s=10.0, workers=2, most_at_once=1)
+
+    summary = summary_of([record], measured, total=1, sync_points=1, critical_s=10.0)
+
+    assert (summary.workers_used, summary.parallel_executions) == (1, 1)
+    assert performance_of([record], measured, critical_s=10.0).worker_utilization == 1.0
+
+
+def test_every_attempt_has_a_bar_of_its_own() -> None:
+    earlier = (Attempt(Failed("no"), 0.0, 5.0, 0), Attempt(Failed("no"), 6.0, 11.0, 1))
+    record = SectionRecord("one", Done(), 3, 13.0, 18.0, 15.0, False, "k", worker=0, earlier=earlier)
+    other = SectionRecord("two", Done(), 1, 5.5, 6.5, 1.0, False, "k", worker=0)
+
+    bars = performance_of([record, other], Measured(20, 18, 2, 2), critical_s=15.0).timeline
+
+    assert [(bar["section"], bar["attempt"], bar["status"], bar["start_s"], bar["end_s"]) for bar in bars] == [
+        ("one", 1, "failed", 0.0, 5.0),
+        ("two", 1, "success", 5.5, 6.5),
+        ("one", 2, "failed", 6.0, 11.0),
+        ("one", 3, "success", 13.0, 18.0),
+    ]
