@@ -34,25 +34,21 @@ def _aggregate_tests(
     suite: Suite, records: Sequence[SectionRecord], output: Path, state: Path, workdir: Path
 ) -> Aggregated:
     """One JUnit file and one coverage result for all sections, equal to those of one serial run."""
-    from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of, merge_junit
+    from ptx_prefect.merge.test_reports import merge_junit
 
     values = [(record, value) for record in records if (value := _value_of(record)) is not None]
     junits = [Path(value["junit"]) for _, value in values if value.get("junit")]
-    coverages = [Path(value["coverage"]) for _, value in values if value.get("coverage")]
     tests: dict[str, Any] = {}
     failures: list[str] = []
+    notes: list[str] = []
     try:
         if junits:
             totals = merge_junit(junits, output / "junit.xml", name="ptx")
             tests = {**totals.as_json(), "junit": str(output / "junit.xml")}
-        if coverages:
-            data, xml = output / "coverage.data", output / "coverage.xml"
-            covered = combine_coverage(
-                coverages, data, source=suite.source, xml=xml, config_file=coverage_config_of(workdir)
-            )
-            tests |= {**covered.as_json(), "coverage": str(data), "coverage_xml": str(xml)}
     except MergeError as error:
         failures.append(str(error))
+    if suite.coverage:
+        tests |= _coverage_of(suite, values, output, workdir, notes)
     _remember(suite, values, state)
     incomplete = len(records) - len(junits)
     if incomplete:
@@ -61,7 +57,30 @@ def _aggregate_tests(
     if broken:
         tests["failures"] = broken
         failures.append(f"Mend {tests['failed'] + tests['errors']} failing test(s), first {broken[0]['test']!r}")
-    return Aggregated(tests=tests or None, failures=tuple(failures))
+    return Aggregated(tests=tests or None, failures=tuple(failures), notes=tuple(notes))
+
+
+def _coverage_of(
+    suite: Suite,
+    values: Sequence[tuple[SectionRecord, Mapping[str, Any]]],
+    output: Path,
+    workdir: Path,
+    notes: list[str],
+) -> dict[str, Any]:
+    """The combined coverage. Tests count without it, so what is missing is told in ``notes``."""
+    from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of
+
+    found = [Path(value["coverage"]) for _, value in values if value.get("coverage")]
+    data, xml = output / "coverage.data", output / "coverage.xml"
+    if len(found) < len(values):
+        notes.append(f"{len(values) - len(found)} of {len(values)} test sections left no coverage data")
+    try:
+        covered = combine_coverage(found, data, source=suite.source, xml=xml, config_file=coverage_config_of(workdir))
+    except MergeError as error:
+        about = f" (suite.source: {', '.join(suite.source)})" if suite.source else ""
+        notes.append(f"no coverage result: {error}{about}")
+        return {}
+    return {**covered.as_json(), "coverage": str(data), "coverage_xml": str(xml)}
 
 
 def _value_of(record: SectionRecord) -> dict[str, Any] | None:

@@ -151,9 +151,10 @@ def _totals(combined: object, xml: Path | None) -> CoverageTotals:
     import coverage
 
     assert isinstance(combined, coverage.Coverage)
-    with tempfile.NamedTemporaryFile("r", suffix=".json", encoding="utf-8") as report:
-        combined.json_report(outfile=report.name, ignore_errors=True)
-        data = json.loads(Path(report.name).read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory(prefix="ptx-coverage-") as folder:
+        report = Path(folder) / "coverage.json"  # coverage.py removes it where it has nothing to say
+        combined.json_report(outfile=str(report), ignore_errors=True)
+        data = json.loads(report.read_text(encoding="utf-8"))
     if xml is not None:
         combined.xml_report(outfile=str(xml), ignore_errors=True)
     totals = data["totals"]

@@ -5,6 +5,7 @@ Stands alone (standard library, pytest, coverage), because the suite's interpret
 have in common, which is plugins loaded, arguments parsed, first conftest files imported.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -95,8 +96,9 @@ def host(descriptor: int, args: list[str], preload: list[str], coverage: Any) ->
     if measured is not None:
         measured.stop()
         measured.save()
-        # coverage.py sees that it was forked, and takes a file name of its own.
-        os.replace(measured.get_data().data_filename(), plugin.order["coverage"]["data_file"])  # noqa: PTH105
+        # coverage.py sees that it was forked, and takes a file name of its own; where nothing counted, none.
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(measured.get_data().data_filename(), plugin.order["coverage"]["data_file"])  # noqa: PTH105
     sys.exit(code)
 
 
@@ -133,6 +135,12 @@ def _started(options: Any, *, data_suffix: bool) -> Any:
         source=options["source"] or None,
         messages=False,
     )
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - any interpreter
+    is_of_suite = ours.startswith(os.getcwd() + os.sep)  # noqa: PTH109
+    if not options["source"] and not measured.get_option("run:source") and not is_of_suite:
+        # Imported from a checkout, we would be taken for a part of the suite.
+        omitted: Any = measured.get_option("run:omit")
+        measured.set_option("run:omit", [*(omitted or ()), os.path.join(ours, "*")])  # noqa: PTH118
     measured.start()
     return measured
 

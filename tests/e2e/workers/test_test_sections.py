@@ -178,6 +178,17 @@ def test_a_suite_that_asks_for_parallel_data_files_has_one_all_the_same(
     assert not list(suite.glob(".coverage*"))
 
 
+@pytest.mark.parametrize("warm", [True, False])
+def test_coverage_without_a_source_holds_the_suite_and_nothing_of_ours(
+    suite: Path, run_section: Any, warm: bool
+) -> None:
+    outcome = run_section("pytest", {"args": ARGS, "coverage": True, "tests": ["tests/test_a.py"], "warm": warm})
+
+    measured = {Path(name) for name in _lines(Path(outcome.value["coverage"]))}
+    assert suite / "pkg" / "__init__.py" in measured
+    assert not [path for path in measured if suite not in path.parents]
+
+
 def test_failed_tests_are_permanent_and_keep_their_reports(suite: Path, run_section: Any) -> None:
     outcome = run_section("pytest", {"args": ["--flag", "set"], "tests": ["tests/test_b.py"]})
 
