@@ -61,7 +61,7 @@ def test_history_replaces_the_default_estimate_and_the_spec_beats_both(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("hint", "count", "workers"), [(None, 20, 5), (None, 3, 3), (None, 1, 2), (4, 20, 4), (50, 20, 10), (1, 20, 2)]
+    ("hint", "count", "workers"), [(None, 20, 5), (None, 3, 3), (None, 1, 2), (4, 20, 4), (50, 20, 10), (1, 20, 1)]
 )
 def test_the_pool_follows_hint_default_width_and_limits(
     tmp_path: Path, hint: int | None, count: int, workers: int
