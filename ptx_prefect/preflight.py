@@ -12,10 +12,22 @@ from typing import Any
 
 from ptx_prefect.errors import PtxError, SpecError, TreeError
 from ptx_prefect.plan.assignment import NO_WORKER, config_of, worker_of
-from ptx_prefect.settings import Settings
-from ptx_prefect.spec import Base, Component, SectioningSpec, SectioningTask, Suite, TaskSpec, VotingSpec, WorkerRef
+from ptx_prefect.settings import Settings, state_dir
+from ptx_prefect.spec import (
+    Base,
+    Component,
+    Output,
+    SectioningSpec,
+    SectioningTask,
+    Suite,
+    TaskSpec,
+    VotingSpec,
+    WorkerRef,
+)
 from ptx_prefect.tree.git import run_git
-from ptx_prefect.tree.location import place_of_base
+from ptx_prefect.tree.location import output_place, place_of_base
+from ptx_prefect.tree.ours import check_output_directory
+from ptx_prefect.tree.publish import check_target, target_of
 from ptx_prefect.workers.known import worker_for
 
 
@@ -42,7 +54,9 @@ def _in_sectioning(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[s
     tree = yield from _in_base(spec)
     if tree is not None and main.level in ("file", "module") and not (tree / (main.root or ".")).is_dir():
         yield "main_task.root", f"{main.root!r} is not a directory in {str(tree)!r}"
-    yield from _in_output(spec, tree)
+    if spec.base is not None and tree is not None:
+        yield from _in_merged_output(spec, tree)
+    yield from _in_output_dir(spec, tree if spec.base is not None else None)
     yield from _in_paths(spec)
     yield from _in_workers(spec, settings)
     if main.level == "test":
@@ -93,7 +107,7 @@ def _in_base(spec: SectioningSpec) -> Generator[tuple[str, str], None, Path | No
     base = Base(path=spec.base) if isinstance(spec.base, str) else spec.base
     at = "base" if isinstance(spec.base, str) else "base.path"
     try:
-        place = place_of_base(base)
+        place = place_of_base(base, spec.workdir)
     except TreeError as error:
         yield "base.package", str(error)
         return None
@@ -107,26 +121,36 @@ def _in_base(spec: SectioningSpec) -> Generator[tuple[str, str], None, Path | No
         except PtxError as error:
             text = str(error) if "not installed" in str(error) else f"no commit {base.revision!r} in {str(place)!r}"
             yield "base.revision", f"{text}; name a branch, tag or commit of that repository"
+            return None
     return place
 
 
-def _in_output(spec: SectioningSpec, tree: Path | None) -> Iterator[tuple[str, str]]:
-    output = spec.merged_output
-    if output is None or tree is None:
-        return
-    where = output if isinstance(output, str) else output.directory or output.patches
-    place = (
-        "merged_output"
-        if isinstance(output, str)
-        else "merged_output." + ("directory" if output.directory else "patches")
-    )
-    if where is None:
-        return
-    target, base = Path(where).resolve(), tree.resolve()
-    if base == target or base.is_relative_to(target):
-        yield place, f"{where!r} is or holds the base {str(tree)!r}; results go to a place of their own, or to a branch"
-    elif target.exists() and not target.is_dir():
-        yield place, f"{where!r} is there and no directory; name another place"
+def _in_merged_output(spec: SectioningSpec, tree: Path) -> Iterator[tuple[str, str]]:
+    """What would stop the publishing, which comes when all work is done."""
+    target = target_of(spec.merged_output, output_place(spec), spec.workdir)
+    at = f"merged_output.{target.kind}" if isinstance(spec.merged_output, Output) else "merged_output"
+    if target.kind != "branch":
+        place, base = Path(target.name).resolve(), tree.resolve()
+        if base == place or base.is_relative_to(place):
+            told = f"{target.name!r} is or holds the base {str(tree)!r}; results go to a place of their own"
+            yield at, f"{told}, or to a branch"
+            return
+    revision = spec.base.revision if isinstance(spec.base, Base) else None
+    try:
+        check_target(target, tree, revision=revision, state_dir=state_dir())
+    except (TreeError, OSError) as error:
+        yield at, str(error)
+
+
+def _in_output_dir(spec: TaskSpec, tree: Path | None) -> Iterator[tuple[str, str]]:
+    place = output_place(spec)
+    try:
+        if tree is not None and place.resolve() == tree.resolve():
+            yield "output_dir", f"{str(place)!r} is the base itself; reports go to a directory of their own"
+        else:
+            check_output_directory(place)
+    except (TreeError, OSError) as error:
+        yield "output_dir", str(error)
 
 
 def _in_paths(spec: SectioningSpec) -> Iterator[tuple[str, str]]:
@@ -206,7 +230,7 @@ def _in_worker(
 def _in_vote(spec: VotingSpec, settings: Settings) -> dict[str, str]:
     from ptx_prefect.vote.voters import mistakes_in_vote
 
-    mistakes = dict(_in_programs(spec))
+    mistakes = dict(_in_output_dir(spec, None)) | dict(_in_programs(spec))
     mistakes |= mistakes_in_vote(spec, workdir=Path(spec.workdir), has_worker=settings.default_worker is not None)
     for place, reference in _workers_in_vote(spec):
         mistakes |= dict(_in_worker(place, Component(name=place), worker_of(reference), spec, settings))

@@ -159,9 +159,10 @@ class _Task(StrictModel):
     parallelism_hint: Annotated[Workers | None, Field(description="How many sections may run at once.")] = None
     timeout_seconds: Annotated[Seconds | None, Field(description="Deadline of each section (seconds).")] = None
     worker: Annotated[WorkerRef | None, Field(description="Worker of the sections that name none.")] = None
-    workdir: Annotated[str, Field(description="Where paths start and commands run.")] = "."
+    workdir: Annotated[str, Field(description="Where every relative path of the task starts, and commands run.")] = "."
     output_dir: Annotated[
-        str | None, Field(description="Reports and artifacts; default `ptx-output/<task_id>` where the run starts.")
+        str | None,
+        Field(description="A directory for reports alone; default `ptx-output/<task_id>` where the run starts."),
     ] = None
     budget: Annotated[Budget | None, Field(description="Limits of what model calls may spend in all.")] = None
     fail_fast: Annotated[bool, Field(description="Stop everything at the first failed section.")] = False

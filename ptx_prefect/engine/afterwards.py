@@ -10,7 +10,6 @@ from typing import Any
 
 from ptx_prefect.engine.execution import Execution
 from ptx_prefect.engine.keys import canonical_json
-from ptx_prefect.engine.output import slug_of
 from ptx_prefect.engine.perform import Request, work_once
 from ptx_prefect.errors import PtxError, SpecError
 from ptx_prefect.plan.assignment import worker_of
@@ -20,6 +19,7 @@ from ptx_prefect.run.outcomes import Done, Outcome, RateLimited, Skipped, headli
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import AfterStep, SectioningSpec
 from ptx_prefect.tree import Changeset
+from ptx_prefect.tree.location import slug_of
 from ptx_prefect.workers.known import worker_for
 
 VERDICT: Mapping[str, Any] = {

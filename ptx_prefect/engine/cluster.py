@@ -27,6 +27,7 @@ from ptx_prefect.errors import PtxError, RunError, TreeError
 from ptx_prefect.run.outcomes import Done, Failed, Outcome
 from ptx_prefect.tree import Base
 from ptx_prefect.tree.base import names_by_git
+from ptx_prefect.tree.ours import without_outputs, without_places
 from ptx_prefect.tree.pack import pack_tree
 from ptx_prefect.tree.scan import is_litter, list_directory
 from ptx_prefect.tree.write_back import write_back
@@ -127,11 +128,8 @@ class Freight:
             found = {path for pattern in reads for path in root.glob(pattern) if path.is_file()}
             return {path.relative_to(root).as_posix() for path in found if path.resolve().is_relative_to(root)}
         tracked = names_by_git(root)
-        names = tracked if tracked is not None else tuple(list_directory(root, skip=is_litter).files)
-        own = {"ptx-output"}
-        if self.output is not None and self.output.is_relative_to(root) and self.output != root:
-            own.add(self.output.relative_to(root).as_posix())
-        kept = [name for name in names if not any(name == one or name.startswith(f"{one}/") for one in own)]
+        names = without_outputs(list_directory(root, skip=is_litter).files) if tracked is None else tracked
+        kept = without_places(names, root, (str(self.output),) if self.output is not None else ())
         size = sum((root / name).lstat().st_size for name in kept)
         if size > HOME_BYTES:
             raise TreeError(

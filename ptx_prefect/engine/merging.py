@@ -11,18 +11,18 @@ from typing import Any
 
 from ptx_prefect.engine.account import Aggregated
 from ptx_prefect.engine.execution import Execution
-from ptx_prefect.engine.output import slug_of
 from ptx_prefect.engine.reviewed import Reviewed, Sides
 from ptx_prefect.errors import TreeError
 from ptx_prefect.merge.changesets import Merged
 from ptx_prefect.merge.result import Conflict
 from ptx_prefect.merge.steps import rest_after, steps_of
 from ptx_prefect.run.outcomes import Done
-from ptx_prefect.spec import Output, SectioningSpec
+from ptx_prefect.spec import SectioningSpec
 from ptx_prefect.tree import Base, Changeset
 from ptx_prefect.tree.changeset import SYMLINK
 from ptx_prefect.tree.commits import Part
-from ptx_prefect.tree.publish import Target, publish
+from ptx_prefect.tree.location import slug_of
+from ptx_prefect.tree.publish import publish, target_of
 from ptx_prefect.validate import Validation, validate
 
 MAX_RESOLUTIONS = 200
@@ -104,19 +104,6 @@ def _not_approved(reviewed: Reviewed, output: Path) -> dict[str, Any]:
     return {"class": "file", "path": str(folder), "place": "merged tree", "reason": reason, "sections": merged.sections}
 
 
-def target_of(wanted: Output | str | None, output: Path) -> Target:
-    """Where the merged tree goes; without a wish a directory beside the report."""
-    if wanted is None:
-        return Target("directory", str(output / "merged"))
-    if isinstance(wanted, str):
-        return Target("directory", wanted)
-    if wanted.branch:
-        return Target("branch", wanted.branch)
-    if wanted.patches:
-        return Target("patches", wanted.patches)
-    return Target("directory", wanted.directory or str(output / "merged"))
-
-
 def _publish(
     spec: SectioningSpec,
     base: Base,
@@ -132,7 +119,7 @@ def _publish(
     rest = rest_after(base, steps, found.merged.changeset)
     if rest.changes:
         parts.append(Part("Settle what the sections' changes share", rest))
-    target = target_of(spec.merged_output, output)
+    target = target_of(spec.merged_output, output, spec.workdir)
     now_s = time.time()
     # With the fraction: a run of a small task that is repeated at once ends within the same second.
     moment = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now_s))}-{int(now_s % 1 * 1e6):06}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,27 +15,27 @@ from ptx_prefect.engine.claims import Claims
 from ptx_prefect.errors import RunError
 from ptx_prefect.report import Report, report_markdown
 from ptx_prefect.run.records import Event, SectionRecord
-from ptx_prefect.tree.globs import OUTPUT_FOLDER
+from ptx_prefect.spec import TaskSpec
+from ptx_prefect.tree.location import output_place, slug_of
+from ptx_prefect.tree.ours import check_output_directory, mark_output_directory
 
 
-def slug_of(text: str) -> str:
-    """A directory name for any text: readable, safe on every file system."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "task"
-
-
-def open_output(task_id: str, wanted: str | None, claims: Claims) -> Path:
-    """The output directory of a task, made if need be; one beside it while another run writes there.
+def open_output(spec: TaskSpec, claims: Claims) -> Path:
+    """The output directory of a task, made and marked if need be; one beside it while another run writes there.
 
     Raises:
+        TreeError: files that no run wrote lie there.
         RunError: it cannot be made or written.
     """
-    first = Path(wanted) if wanted else Path(OUTPUT_FOLDER) / slug_of(task_id)
+    first = output_place(spec)
     path, number = first, 1
     while not claims.take(hashlib.sha256(str(path.resolve()).encode()).hexdigest()):
         number += 1
         path = first.with_name(f"{first.name}-{number}")
+    check_output_directory(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
+        mark_output_directory(path)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:

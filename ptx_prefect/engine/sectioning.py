@@ -22,7 +22,7 @@ from ptx_prefect.engine.references import check_blocks
 from ptx_prefect.engine.server_check import notes_on_server
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.storage import check_storage
-from ptx_prefect.engine.workspaces import pin
+from ptx_prefect.engine.workspaces import pin_for
 from ptx_prefect.errors import RunError
 from ptx_prefect.report import Report
 from ptx_prefect.run.records import Event
@@ -54,9 +54,9 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     check_after(spec, settings)
     if settings.result_storage is not None:
         check_storage(settings.result_storage)
-    base, reference = pin(spec.base) if spec.base is not None else (None, None)
     with Claims(state) as claims:
-        output = open_output(spec.task_id, spec.output_dir, claims)
+        output = open_output(spec, claims)
+        base, reference = pin_for(spec, output)
         site = Site(Path(spec.workdir), state, base, reference, output)
         with closing(Publisher()) as publisher, closing(EventLog(output / "events.jsonl")) as log:
             publisher.put(partial(plan_artifact, plan))

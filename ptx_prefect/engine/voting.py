@@ -87,7 +87,7 @@ def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> 
         check_storage(settings.result_storage)
     reap_orphans(state)
     with Claims(state) as claims:
-        output = open_output(spec.task_id, spec.output_dir, claims)
+        output = open_output(spec, claims)
         with closing(EventLog(output / "events.jsonl")) as log:
             observers: tuple[Observer, ...] = (*OBSERVERS.get(), log, EventsForPrefect(spec.task_id))
             voting = _Voting(spec, settings, state, workdir, output, fresh, observers, limits)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from ptx_prefect.engine.execution import Execution, Site
 from ptx_prefect.engine.store import Store
-from ptx_prefect.engine.workspaces import pin
+from ptx_prefect.engine.workspaces import pin_for
 from ptx_prefect.errors import SpecError
 from ptx_prefect.plan.make import make_plan
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import SectioningSpec
 from ptx_prefect.strict import nearest
+from ptx_prefect.tree.location import output_place
 
 
 def why_again(section: str, spec: SectioningSpec, settings: Settings, *, state: Path) -> tuple[str, ...]:
@@ -23,7 +24,7 @@ def why_again(section: str, spec: SectioningSpec, settings: Settings, *, state: 
     plan = make_plan(spec, settings, state_dir=state)
     if section not in plan.after:
         raise SpecError({section: f"is no section of this task; {nearest(section, list(plan.after))}"})
-    base, reference = pin(spec.base) if spec.base is not None else (None, None)
+    base, reference = pin_for(spec, output_place(spec))
     execution = Execution(plan, settings, Site(Path(spec.workdir), state, base, reference))
     now = execution.parts_of(section)
     key, store = execution.keys[section], Store(state)

@@ -95,7 +95,7 @@ def tree_root(spec: SectioningSpec) -> Path:
     inner = spec.main_task.root or "."
     if spec.base is None:
         return Path(spec.workdir) / inner
-    return place_of_base(spec.base) / inner
+    return place_of_base(spec.base, spec.workdir) / inner
 
 
 def config_for(files: Sequence[str], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ptx_prefect.errors import TreeError
 from ptx_prefect.tree.changeset import EXECUTABLE, REGULAR, SYMLINK, digest_of
 from ptx_prefect.tree.git import read_blobs, run_git, toplevel_of
 from ptx_prefect.tree.globs import matcher_of
+from ptx_prefect.tree.ours import is_output, without_outputs, without_places
 from ptx_prefect.tree.scan import Stamp, is_litter, list_directory, read_entry, stamp_of
 
 BLOB = "blob:"
@@ -45,14 +46,22 @@ class Base:
     is_copy: bool = False
 
     @staticmethod
-    def of_directory(path: Path | str) -> Base:
-        """The directory as it is now; without what git ignores (inside a work tree) and what tools leave behind."""
+    def of_directory(path: Path | str, *, own: Sequence[str] = ()) -> Base:
+        """The directory as it is now; without what git ignores (inside a work tree) and what tools and runs left.
+
+        Args:
+            own: absolute paths of directories that this very run writes to: no part of its base, even where tracked.
+
+        Raises:
+            TreeError: it is no directory, or something in it cannot be read.
+        """
         root = Path(path).resolve()
         if not root.is_dir():
             raise TreeError(f"the base {str(path)!r} is not a directory; name one, or a repository with a revision")
         listed = _listed_by_git(root)
-        stamps = list_directory(root, skip=is_litter).files if listed is None else listed
-        entries = {name: _entry_of(root / name, stamp) for name, stamp in sorted(stamps.items())}
+        stamps = _listed_plainly(root) if listed is None else listed
+        names = sorted(without_places(stamps, root, own))
+        entries = {name: _entry_of(root / name, stamps[name]) for name in names}
         return Base(root, entries, is_git=listed is not None)
 
     @staticmethod
@@ -146,7 +155,7 @@ def holds(identity: str, content: bytes) -> bool:
 
 
 def names_by_git(root: Path) -> tuple[str, ...] | None:
-    """The files that git tracks or would track below ``root``; None outside a work tree."""
+    """The files that git tracks or would track below ``root``, without outputs of runs; None outside a work tree."""
     listed = _listed_by_git(root)
     return None if listed is None else tuple(sorted(listed))
 
@@ -163,11 +172,16 @@ def _listed_by_git(root: Path) -> dict[str, Stamp] | None:
     tracked = _names(run_git(root, "ls-files", "-z", "--cached"))
     new = _names(run_git(root, "ls-files", "-z", "--others", "--exclude-standard"))
     stamps: dict[str, Stamp] = {}
-    for name in tracked | {name for name in new if not is_litter(name)}:
+    for name in tracked | without_outputs(name for name in new if not is_litter(name)):
         place = root / name
         if place.is_symlink() or place.is_file():  # a deleted one is gone; a folder here is another repository
             stamps[name] = stamp_of(place.lstat())
     return stamps
+
+
+def _listed_plainly(root: Path) -> dict[str, Stamp]:
+    files = list_directory(root, skip=lambda path: is_litter(path) or is_output(path)).files
+    return {name: files[name] for name in without_outputs(files)}
 
 
 def _names(listing: bytes) -> set[str]:

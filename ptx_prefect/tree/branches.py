@@ -6,22 +6,21 @@ import os
 from pathlib import Path
 
 from ptx_prefect.errors import TreeError
-from ptx_prefect.tree.base import Base
 from ptx_prefect.tree.git import run_git
 
 
-def prepare_branch(base: Base, branch: str, *, known: str | None) -> str | None:
+def prepare_branch(repository: Path, branch: str, *, revision: str | None, known: str | None) -> str | None:
     """The commit that ``branch`` stands at now, None when there is none.
 
     Raises:
         TreeError: the base is no revision, the name is none, the branch is checked out, or it stands at a commit other
             than ``known``, the one that was published there before.
     """
-    if base.revision is None:
-        raise TreeError(f"a branch needs a base with a revision, {str(base.root)!r} is a directory; set base.revision")
-    run_git(base.root, "check-ref-format", "--branch", branch)
-    _refuse_checked_out(base.root, branch)
-    stands = commit_of(base.root, branch)
+    if revision is None:
+        raise TreeError(f"a branch needs a base with a revision, {str(repository)!r} is a directory; set base.revision")
+    run_git(repository, "check-ref-format", "--branch", branch)
+    _refuse_checked_out(repository, branch)
+    stands = commit_of(repository, branch)
     if stands is not None and stands != known:
         raise TreeError(f"the branch {branch!r} is there already and nothing of ours; name another or delete it")
     return stands

@@ -1,24 +1,43 @@
-"""Where a task's base lies on this machine."""
+"""Where the places that a task names lie on this machine."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 from ptx_prefect.errors import TreeError
-from ptx_prefect.spec import Base
+from ptx_prefect.spec import Base, TaskSpec
+from ptx_prefect.tree.globs import OUTPUT_FOLDER
 
 
-def place_of_base(base: Base | str) -> Path:
+def place_in(workdir: Path | str, path: str) -> Path:
+    """A place that a task names: relative ones start in its ``workdir``."""
+    return Path(workdir) / path
+
+
+def slug_of(text: str) -> str:
+    """A directory name for any text: readable, safe on every file system."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "task"
+
+
+def output_place(spec: TaskSpec) -> Path:
+    """Where the reports of a task go, unless another run is writing there."""
+    if spec.output_dir is not None:
+        return place_in(spec.workdir, spec.output_dir)
+    return Path(OUTPUT_FOLDER) / slug_of(spec.task_id)
+
+
+def place_of_base(base: Base | str, workdir: Path | str) -> Path:
     """The directory of a base: its path, or where the named package is installed (which is not imported).
 
     Raises:
         TreeError: no such package.
     """
     if isinstance(base, str):
-        return Path(base)
+        return place_in(workdir, base)
     if base.package is None:
-        return Path(base.path)
+        return place_in(workdir, base.path)
     try:
         found = importlib.util.find_spec(base.package)
     except (ImportError, ValueError) as error:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptx_prefect.errors import TreeError
+from ptx_prefect.spec import Output, SectioningSpec
 from ptx_prefect.tree.base import Base
 from ptx_prefect.tree.branches import commit_of, drop_temporary, move_branch, prepare_branch, restore_branch
 from ptx_prefect.tree.changeset import Changeset
 from ptx_prefect.tree.commits import Part, identity_of, write_commits
 from ptx_prefect.tree.git import run_git
+from ptx_prefect.tree.location import place_in
 from ptx_prefect.tree.private_git import init_borrowing
 from ptx_prefect.tree.records import Kind, Publication, publishing_lock, records_in, safe_name, write_record
 from ptx_prefect.tree.slots import bring_to, digest_of_directory, wanted_tree
@@ -27,6 +29,25 @@ class Target:
 
     kind: Kind
     name: str
+
+
+def target_of(wanted: Output | str | None, output: Path, workdir: Path | str) -> Target:
+    """Where a task's merged tree goes; without a wish a directory beside the report."""
+    if isinstance(wanted, str):
+        wanted = Output(directory=wanted)
+    if wanted is not None and wanted.branch:
+        return Target("branch", wanted.branch)
+    if wanted is not None and wanted.patches:
+        return Target("patches", str(place_in(workdir, wanted.patches)))
+    named = wanted.directory if wanted is not None else None
+    return Target("directory", str(place_in(workdir, named) if named else output / "merged"))
+
+
+def own_places(spec: SectioningSpec, output: Path) -> tuple[str, ...]:
+    """Absolute paths of the directories that a run of ``spec`` writes to: no part of its base."""
+    target = target_of(spec.merged_output, output, spec.workdir)
+    places = [output] if target.kind == "branch" else [output, Path(target.name)]
+    return tuple(str(place.resolve()) for place in places)
 
 
 def publish(
@@ -50,15 +71,14 @@ def publish(
     Raises:
         TreeError: the target holds something that this tool did not publish, or cannot be written.
     """
-    branch = target.name if target.kind == "branch" else None
-    where = str(base.root if branch else Path(target.name).absolute())
+    where, branch = _place_of(target, base.root)
     draft = Publication(run_id, target.kind, where, branch, "", now_s)
     with publishing_lock(draft.target, state_dir=state_dir):
         recover(draft.target, state_dir=state_dir)
         rows = records_in(state_dir)
         if any(row.run_id == run_id and row.status in ("published", "superseded") for row in rows):
             raise TreeError(f"run {run_id!r} has published already; roll it back first, or start another run")
-        former = next((row for row in reversed(rows) if row.target == draft.target and row.status == "published"), None)
+        former = _former(draft.target, rows)
         draft = replace(draft, replaced_run=former.run_id if former else None)
         if branch:
             done = _publish_branch(base, parts, draft, former, state_dir)
@@ -66,6 +86,38 @@ def publish(
             done = _publish_directory(base, merged, parts, draft, former, state_dir)
         _supersede(done, state_dir)
         return done
+
+
+def check_target(target: Target, repository: Path, *, revision: str | None, state_dir: Path) -> None:
+    """Return if :func:`publish` would take ``target`` as things stand: told before any work is done for it.
+
+    Args:
+        repository: where the base lies; ``revision`` is the commit or name asked for, None where it is a directory.
+
+    Raises:
+        TreeError: as :func:`publish`.
+    """
+    where, branch = _place_of(target, repository.resolve())
+    if any(row.target == (where, branch) and row.status == "prepared" for row in records_in(state_dir)):
+        with publishing_lock((where, branch), state_dir=state_dir):
+            recover((where, branch), state_dir=state_dir)
+    former = _former((where, branch), records_in(state_dir))
+    if branch is None:
+        _check_place(Path(where), former)
+    else:
+        known = former.identity if former else None
+        prepare_branch(repository.resolve(), branch, revision=revision, known=known)
+
+
+def _place_of(target: Target, repository: Path) -> tuple[str, str | None]:
+    """Where a target lies: a directory, or a repository with the name of a branch."""
+    if target.kind == "branch":
+        return str(repository), target.name
+    return str(Path(target.name).absolute()), None
+
+
+def _former(target: tuple[str, str | None], rows: Sequence[Publication]) -> Publication | None:
+    return next((row for row in reversed(rows) if row.target == target and row.status == "published"), None)
 
 
 def rollback(run_id: str, *, state_dir: Path, force: bool = False) -> Publication:
@@ -131,7 +183,7 @@ def _publish_branch(
     base: Base, parts: Sequence[Part], draft: Publication, former: Publication | None, state_dir: Path
 ) -> Publication:
     assert draft.branch is not None
-    old = prepare_branch(base, draft.branch, known=former.identity if former else None)
+    old = prepare_branch(base.root, draft.branch, revision=base.revision, known=former.identity if former else None)
     ref = _temporary(draft)
     write_record(replace(draft, previous=old), state_dir=state_dir)
     commit = write_commits(base.root, base, parts, ref=ref, identity=identity_of(base.root), now_s=draft.at_s)
@@ -189,6 +241,11 @@ def _check_place(place: Path, former: Publication | None) -> bool:
         return False
     if former is None:
         raise TreeError(f"{str(place)!r} is not empty and nothing of ours; name another place, or empty it")
+    if (place / ".git").exists() or digest_of_directory(place) != former.identity:
+        raise TreeError(
+            f"{str(place)!r} was changed since run {former.run_id!r} published it; move it elsewhere to keep those"
+            " changes, or delete it, and run again: finished sections are reused"
+        )
     return True
 
 

@@ -7,7 +7,9 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from ptx_prefect.errors import TreeError
 from ptx_prefect.tree.changeset import EXECUTABLE, REGULAR, SYMLINK
 
 LITTER = frozenset(
@@ -19,6 +21,10 @@ LITTER = frozenset(
 """Names that tools leave behind. A tracked file of such a name is still part of its base."""
 
 LITTER_SUFFIXES = (".pyc", ".pyo", ".egg-info", "~", ".swp")
+
+Closed = Literal["refuse", "open", "skip"]
+"""What becomes of a file or folder without the right to read it: an error, the right is given (only in a workspace,
+whose section may have taken it away), or it is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +53,24 @@ def is_litter(path: str) -> bool:
     return any(part in LITTER for part in parts) or path.endswith(LITTER_SUFFIXES)
 
 
-def list_directory(root: Path, *, skip: Callable[[str], bool] = lambda path: False) -> Listing:
-    """Everything below ``root`` but the folders and files that ``skip`` names; links are listed, never followed."""
+def list_directory(
+    root: Path, *, skip: Callable[[str], bool] = lambda path: False, closed: Closed = "refuse"
+) -> Listing:
+    """Everything below ``root`` but the folders and files that ``skip`` names; links are listed, never followed.
+
+    Raises:
+        TreeError: a folder cannot be read, and ``closed`` is ``refuse``.
+    """
     files: dict[str, Stamp] = {}
     folders: list[str] = []
     others: list[str] = []
     pending = [("", os.fspath(root))]
     while pending:
         prefix, folder = pending.pop()
-        with _open_folder(folder) as found:
+        opened = _open_folder(folder, closed)
+        if opened is None:
+            continue
+        with opened as found:
             for item in found:
                 path = f"{prefix}{item.name}"
                 if skip(path):
@@ -81,21 +96,34 @@ def stamp_of(status: os.stat_result) -> Stamp:
     return Stamp(mode, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def read_entry(path: Path, mode: int) -> bytes:
-    """A file's bytes, or a link's target."""
+def read_entry(path: Path, mode: int, *, closed: Closed = "refuse") -> bytes:
+    """A file's bytes, or a link's target.
+
+    Raises:
+        TreeError: there is no right to read it, and ``closed`` is not ``open``.
+    """
     if mode == SYMLINK:
         return os.fsencode(path.readlink())
     try:
         return path.read_bytes()
-    except PermissionError:
-        path.chmod(0o700 if mode == EXECUTABLE else 0o600)  # whoever wrote it took the right to read away
+    except PermissionError as error:
+        if closed != "open":
+            raise _closed_error(path) from error
+        path.chmod(0o700 if mode == EXECUTABLE else 0o600)
         return path.read_bytes()
 
 
-def _open_folder(folder: str) -> os._ScandirIterator[str]:
+def _open_folder(folder: str, closed: Closed) -> os._ScandirIterator[str] | None:
     try:
         return os.scandir(folder)
-    except PermissionError:
-        # A section may take its own rights away; what it left must still be seen and cleared.
+    except PermissionError as error:
+        if closed == "skip":
+            return None
+        if closed == "refuse":
+            raise _closed_error(folder) from error
         Path(folder).chmod(0o700)
         return os.scandir(folder)
+
+
+def _closed_error(path: Path | str) -> TreeError:
+    return TreeError(f"cannot read {str(path)!r}: permission denied; make it readable, or keep it out of the tree")

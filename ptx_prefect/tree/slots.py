@@ -113,7 +113,7 @@ def bring_to(directory: Path, base: Base, wanted: Mapping[str, Wanted], *, recor
 
 def _clear(directory: Path, wanted: Mapping[str, Wanted], before: Mapping[str, Written]) -> dict[str, Written]:
     """Remove what is not wanted; what stays is known to be as wanted."""
-    listing = list_directory(directory, skip=lambda path: path == ".git")
+    listing = list_directory(directory, skip=lambda path: path == ".git", closed="open")
     kept: dict[str, Written] = {}
     for path, stamp in listing.files.items():
         known, want = before.get(path), wanted.get(path)
@@ -204,7 +204,7 @@ def is_same(written: Written | None, stamp: Stamp, place: Path) -> bool:
     """True when the file at ``place`` is what was written there; reads it only in doubt."""
     if written is None or written.mode != stamp.mode:
         return False
-    return written.is_untouched(stamp) or holds(written.identity, read_entry(place, stamp.mode))
+    return written.is_untouched(stamp) or holds(written.identity, read_entry(place, stamp.mode, closed="open"))
 
 
 def digest_of_directory(directory: Path) -> str:

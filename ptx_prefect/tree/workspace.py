@@ -71,7 +71,7 @@ class Workspace:
         return Changeset(tuple(moved[path] for path in sorted(moved)))
 
     def _differences(self) -> dict[str, FileChange]:
-        stamps = list_directory(self.path, skip=self._is_skipped).files
+        stamps = list_directory(self.path, skip=self._is_skipped, closed="open").files
         touched = {p for p, stamp in stamps.items() if not is_same(self.written.get(p), stamp, self.path / p)}
         gone = self.written.keys() - stamps.keys()
         olds = self._old_digests(touched | gone)
@@ -79,7 +79,7 @@ class Workspace:
         changes = {path: FileChange(path, olds[path], None, self.written[path].mode) for path in gone}
         for path in touched:
             mode = stamps[path].mode
-            content = read_entry(self.path / path, mode)
+            content = read_entry(self.path / path, mode, closed="open")
             old = olds.get(path)
             if old != digest_of(content) or mode != self._old_mode(path):
                 changes[path] = FileChange(check_path(path), old, content, mode)

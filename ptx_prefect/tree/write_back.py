@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from ptx_prefect.errors import TreeError
 from ptx_prefect.tree.changeset import EXECUTABLE, SYMLINK, Changeset, FileChange, digest_of
 from ptx_prefect.tree.paths import check_path
 from ptx_prefect.tree.scan import read_entry, stamp_of
@@ -38,8 +39,10 @@ def _may_write(change: FileChange, place: Path, copied_at_s: float) -> bool:
         now = digest_of(read_entry(place, stamp_of(status).mode))
         if change.old_digest is None and status.st_mtime < copied_at_s:
             return True
-    except OSError:
+    except FileNotFoundError:
         now = None
+    except (OSError, TreeError):  # there, and nobody can say what it is
+        return False
     wanted = None if change.content is None else digest_of(change.content)
     return now in (change.old_digest, wanted)
 

@@ -102,7 +102,7 @@ class AgentWorker:
         rounds = int(job.config.get("repairs", 1)) + 1
         if job.calls_allowed is not None:
             rounds = max(1, min(rounds, job.calls_allowed))
-        before = list_directory(job.workdir).files
+        before = list_directory(job.workdir, closed="skip").files
         spent = Usage()
         complaint = ""
         for number in range(1, rounds + 1):  # noqa: B007  (told in the reason)
@@ -182,7 +182,7 @@ def _home(state_dir: Path) -> Iterator[Path]:
 
 def _objection(job: Job, before: Mapping[str, Stamp]) -> str:
     """Why what differs cannot be taken; empty where it can."""
-    after = list_directory(job.workdir).files
+    after = list_directory(job.workdir, closed="skip").files
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     changed = [path for path in changed if not is_litter(path)]
     if not changed:
@@ -204,7 +204,7 @@ def _objection(job: Job, before: Mapping[str, Stamp]) -> str:
 
 def _remove_litter(job: Job, before: Mapping[str, Stamp]) -> None:
     patterns = _preset(job.config).litter
-    for path in list_directory(job.workdir).files:
+    for path in list_directory(job.workdir, closed="skip").files:
         parts = path.split("/")
         prefixes = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
         if path not in before and any(fnmatch.fnmatchcase(one, pattern) for one in prefixes for pattern in patterns):

@@ -152,6 +152,16 @@ CASES: dict[str, tuple[Any, str, str]] = {
         "main_task.components[0].writes[0]",
         "leave .git alone",
     ),
+    "output over files of the user": (
+        sectioning(output_dir="."),
+        "output_dir",
+        "holds files that no run wrote",
+    ),
+    "branch of a directory": (
+        sectioning(base=".", merged_output={"branch": "x"}),
+        "merged_output.branch",
+        "set base.revision",
+    ),
     "output over the base": (sectioning(base=".", merged_output="/"), "merged_output", "is or holds the base"),
     "NUL": (sectioning(output_dir="a\0b"), "output_dir", "holds a NUL character"),
     "half a character": (sectioning("\ud800"), "main_task.components[0]", "holds half a character"),

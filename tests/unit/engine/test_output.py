@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from ptx_prefect.engine.claims import Claims
 from ptx_prefect.engine.output import copy_sections, open_output
+from ptx_prefect.errors import SpecError, TreeError
+from ptx_prefect.preflight import check_task
 from ptx_prefect.run.outcomes import Done
 from ptx_prefect.run.records import SectionRecord
+from ptx_prefect.settings import Settings
+from ptx_prefect.spec import TaskSpec, parse_spec
+
+
+def task_in(workdir: Path, **more: Any) -> TaskSpec:
+    main_task = {"description": "d", "components": [{"name": "a", "worker": {"kind": "command", "argv": ["true"]}}]}
+    return parse_spec({"task_id": "t", "mode": "sectioning", "workdir": str(workdir), "main_task": main_task, **more})
+
+
+def test_a_directory_with_files_of_the_user_takes_no_reports(tmp_path: Path) -> None:
+    for name in ("sections/mine.txt", "review/mine.txt", "report.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+
+    with Claims(tmp_path / "state") as claims, pytest.raises(TreeError, match="holds files that no run wrote"):
+        open_output(task_in(tmp_path, output_dir="."), claims)
+    with pytest.raises(SpecError, match="name a new one") as told:
+        check_task(task_in(tmp_path, output_dir="."), Settings())
+    assert list(told.value.mistakes) == ["output_dir"]
+    assert [path.read_text() for path in tmp_path.rglob("mine.txt")] == ["mine", "mine"]
 
 
 def test_two_runs_of_one_task_do_not_write_over_each_other(tmp_path: Path) -> None:
-    wanted = str(tmp_path / "out")
+    task = task_in(tmp_path, output_dir="out")
     with Claims(tmp_path) as first, Claims(tmp_path) as second:
-        places = [open_output("t", wanted, claims).name for claims in (first, second)]
+        places = [open_output(task, claims).name for claims in (first, second)]
 
     assert places == ["out", "out-2"]
     with Claims(tmp_path) as third:
-        assert open_output("t", wanted, third).name == "out"
+        assert open_output(task, third).name == "out"
 
 
 def test_files_of_sections_are_copied_without_what_the_store_keeps_for_itself(tmp_path: Path) -> None:

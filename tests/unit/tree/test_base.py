@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ptx_prefect.errors import TreeError
 from ptx_prefect.tree.base import Base
 from ptx_prefect.tree.changeset import EXECUTABLE, REGULAR, SYMLINK, digest_of
+from ptx_prefect.tree.ours import MARK
 
 
 def git(directory: Path, *args: str) -> str:
@@ -111,3 +114,63 @@ def test_a_revision_that_is_none_is_refused_with_its_name(repo: Path, revision: 
 def test_a_base_that_is_no_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TreeError, match="not a directory"):
         Base.of_directory(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("is_git", [True, False])
+def test_what_runs_left_is_no_part_of_a_base(is_git: bool, repo: Path) -> None:
+    if not is_git:
+        shutil.rmtree(repo / ".git")
+    before = Base.of_directory(repo).paths()
+    left = ["ptx-output/t/events.jsonl", ".out.ptx-t-1/a.py", f"reports/{MARK}", "reports/report.json", "out/pkg/a.py"]
+    for name in left:
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).write_text("x")
+
+    assert Base.of_directory(repo, own=[str(repo / "out"), str(repo.parent / "far")]).paths() == before
+    assert "out/pkg/a.py" in Base.of_directory(repo).paths()
+
+
+def test_tracked_files_are_no_leavings_but_where_this_run_writes(repo: Path) -> None:
+    for name in ("ptx-output/notes.txt", "reports/report.json", f"reports/{MARK}"):
+        (repo / name).parent.mkdir(exist_ok=True)
+        (repo / name).write_text("x")
+    git(repo, "add", "-A")
+
+    assert {"ptx-output/notes.txt", "reports/report.json"} <= set(Base.of_directory(repo).paths())
+    assert "reports/report.json" not in Base.of_directory(repo, own=[str(repo / "reports")]).paths()
+
+
+def test_reading_a_base_gives_no_rights(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The superuser may read everything, so that the refusal of the system is a fake here."""
+    closed = repo / "run.sh"
+    closed.chmod(0)
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    with pytest.raises(TreeError, match=r"cannot read '.*run\.sh': permission denied; make it readable"):
+        Base.of_directory(repo)
+    assert closed.stat().st_mode & 0o777 == 0
+
+
+def test_reading_a_base_opens_no_folder(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, scan = repo / "pkg", os.scandir
+    shutil.rmtree(repo / ".git")
+    closed.chmod(0)
+
+    def refuse(folder: str) -> Any:
+        if Path(folder) == closed:
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    with pytest.raises(TreeError, match=r"cannot read '.*pkg': permission denied"):
+        Base.of_directory(repo)
+    assert closed.stat().st_mode & 0o777 == 0
+    closed.chmod(0o755)

@@ -129,6 +129,26 @@ class TestDirectory:
         assert not out.exists()
         assert left_over(tmp_path) == []
 
+    def test_what_was_edited_by_hand_is_not_replaced(self, base: Base, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        send(base, Target("directory", str(out)), tmp_path)
+        (out / "a.py").write_text("by hand\n")
+
+        with pytest.raises(TreeError, match="was changed since run 'run-1' published it; move it elsewhere"):
+            send(base, Target("directory", str(out)), tmp_path, run="run-2", merged=OTHER)
+        assert (out / "a.py").read_text() == "by hand\n"
+        out.rename(tmp_path / "kept")
+        send(base, Target("directory", str(out)), tmp_path, run="run-2", merged=OTHER)
+        assert (out / "a.py").read_text() == "A = 9\n"
+
+    def test_a_repository_made_in_the_output_is_not_replaced(self, base: Base, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        send(base, Target("directory", str(out)), tmp_path)
+        git(out, "init", "-q")
+
+        with pytest.raises(TreeError, match="was changed"):
+            send(base, Target("directory", str(out)), tmp_path, run="run-2", merged=OTHER)
+
     def test_only_one_former_tree_is_kept(self, base: Base, tmp_path: Path) -> None:
         out, state = tmp_path / "out", tmp_path / "state"
         for number in range(3):
