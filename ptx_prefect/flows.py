@@ -158,7 +158,8 @@ def voting(spec: VotingForm, fresh: Fresh = False) -> dict[str, Any]:
 
     Raises:
         SpecError: mistakes in the task, all of them at once.
-        VoteError: no candidate is left to choose from.
+        RunError: nothing could be chosen, or the quorum was missed; the report is written before and stands in
+            ``.report``.
     """
     task = parse_spec(with_variables(spec))
     if not isinstance(task, VotingSpec):

@@ -228,10 +228,12 @@ def _in_worker(
 
 
 def _in_vote(spec: VotingSpec, settings: Settings) -> dict[str, str]:
-    from ptx_prefect.vote.voters import mistakes_in_vote
+    from ptx_prefect.vote.mistakes import mistakes_in_vote
+    from ptx_prefect.vote.prospect import mistakes_in_prices
 
-    mistakes = dict(_in_output_dir(spec, None)) | dict(_in_programs(spec))
-    mistakes |= mistakes_in_vote(spec, workdir=Path(spec.workdir), has_worker=settings.default_worker is not None)
+    mistakes = mistakes_in_vote(spec, workdir=Path(spec.workdir), has_worker=settings.default_worker is not None)
+    mistakes |= dict(_in_output_dir(spec, None)) | dict(_in_programs(spec))
+    mistakes |= mistakes_in_prices(spec, settings)
     for place, reference in _workers_in_vote(spec):
         mistakes |= dict(_in_worker(place, Component(name=place), worker_of(reference), spec, settings))
     return mistakes
@@ -245,6 +247,8 @@ def _workers_in_vote(spec: VotingSpec) -> Iterator[tuple[str, WorkerRef]]:
             yield f"voters[{index}].worker", voter.worker
     for index, judge in enumerate(spec.judges):
         yield f"judges[{index}]", judge
+    if spec.synthesis is not None:
+        yield "synthesis", spec.synthesis
 
 
 def _in_programs(spec: VotingSpec) -> Iterator[tuple[str, str]]:

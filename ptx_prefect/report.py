@@ -163,12 +163,30 @@ def report_markdown(report: Report) -> str:
         lines += ["", "## Workers", "", markdown_table(("from", "at once", "why"), changes)]
     if results.tests:
         lines += ["", "## Tests", "", markdown_table(("", "value"), list(results.tests.items()))]
+    if results.decision:
+        lines += _decision_lines(results.decision)
     if results.manual_review_required:
         lines += ["", "## For review", "", *(f"- {item}" for item in results.manual_review_required)]
     lines += ["", "## Next", "", *(f"- {step}" for step in report.next_steps)]
     if report.notes:
         lines += ["", "## Notes", "", *(f"- {note}" for note in report.notes)]
     return "\n".join(lines) + "\n"
+
+
+def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
+    """Who won a vote and why, and where the others stand."""
+    totals, out = decision["totals"], decision["gated_out"]
+    rows = [
+        (
+            place,
+            name,
+            f"{totals[name]:.4g}" if name in totals else "",
+            "failed the gate" if name in out else "tied with the winner" if name in decision["tied"] else "",
+        )
+        for place, name in enumerate(decision["ranking"], start=1)
+    ]
+    reason = decision.get("rationale", {}).get("reason", "")
+    return ["", "## Decision", "", reason, "", markdown_table(("", "candidate", "total", ""), rows)]
 
 
 def _share_text(share: float | None) -> str:

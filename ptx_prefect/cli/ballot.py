@@ -61,8 +61,8 @@ def show_prospect(spec: VotingSpec, *, form: str | None) -> int:
         SpecError: mistakes in the task, all at once, or a picture that a vote does not have.
     """
     from ptx_prefect.settings import load_settings
-    from ptx_prefect.vote.prospect import prospect_of, prospect_text
-    from ptx_prefect.vote.voters import mistakes_in_vote
+    from ptx_prefect.vote.mistakes import mistakes_in_vote
+    from ptx_prefect.vote.prospect import mistakes_in_prices, prospect_of, prospect_text
 
     if form not in (None, "json"):
         raise SpecError(
@@ -70,6 +70,7 @@ def show_prospect(spec: VotingSpec, *, form: str | None) -> int:
         )
     settings = load_settings()
     mistakes = mistakes_in_vote(spec, workdir=Path(spec.workdir), has_worker=settings.default_worker is not None)
+    mistakes |= mistakes_in_prices(spec, settings)
     if mistakes:
         raise SpecError(mistakes)
     prospect = prospect_of(spec, settings)

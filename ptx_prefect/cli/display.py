@@ -128,7 +128,9 @@ class Display:
 
 
 def _decision_lines(decision: Mapping[str, Any]) -> list[str]:
-    lines = [f"  winner: {decision['winner']}  (agreement {decision['agreement_share']:.0%})"]
+    share = decision["agreement_share"]
+    agreed = "" if share is None else f"  (agreement {share:.0%})"
+    lines = [f"  winner: {decision['winner']}{agreed}"]
     totals = decision["totals"]
     for place, name in enumerate(decision["ranking"], start=1):
         total = f"  {totals[name]:.2f}" if name in totals else ""

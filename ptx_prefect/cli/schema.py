@@ -61,7 +61,7 @@ def _by_mode(schema: dict[str, Any], workers: list[str]) -> None:
     schema["then"] = {"$ref": "#/$defs/VotingSpec"}
     schema["else"] = {"$ref": "#/$defs/SectioningSpec"}
     for definition in schema["$defs"].values():
-        for key in ("worker", "planner"):
+        for key in ("worker", "planner", "synthesis"):
             for branch in definition.get("properties", {}).get(key, {}).get("anyOf", ()):
                 _name_kinds(branch, workers)
     for branch in schema["$defs"]["VotingSpec"]["properties"]["judges"]["items"].get("anyOf", ()):

@@ -53,7 +53,7 @@ def copy_sections(records: Mapping[str, SectionRecord], output: Path) -> dict[st
     taken: set[str] = set()
     for name, record in records.items():
         if record.directory is not None and (left := _left_in(record.directory)):
-            free = _free_name(slug_of(name), taken)
+            free = free_name(slug_of(name), taken)
             _copy(left, f"{home}/{free}")
             found[name] = f"{home}/{free}"
     return found
@@ -106,7 +106,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value not in ("", None)}
 
 
-def _free_name(slug: str, taken: set[str]) -> str:
+def free_name(slug: str, taken: set[str]) -> str:
     """``slug``, or with a number; names that differ in case only are one on some file systems."""
     name, number = slug, 2
     while name.lower() in taken:

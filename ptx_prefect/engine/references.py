@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from ptx_prefect.errors import SpecError, WorkerError
 
 _REFERENCE = re.compile(r"\{\{\s*prefect\.(variables|blocks)\.([\w.-]+)\s*\}\}")
-_WORKER_PLACES = ("worker", "planner", "judges", "default_worker")
+_WORKER_PLACES = ("worker", "planner", "judges", "synthesis", "default_worker")
 SHORTEST_SECRET = 4
 """Blacking out less than this would eat ordinary text."""
 

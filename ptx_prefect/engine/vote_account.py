@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ptx_prefect.engine.account import Measured, performance_of, result_of, summary_of, usage_of
-from ptx_prefect.report import Report, Results, SectionResult
-from ptx_prefect.run.outcomes import Done
+from ptx_prefect.report import Report, Results, SectionResult, Status
+from ptx_prefect.run.outcomes import Done, headline_of
 from ptx_prefect.run.records import SectionRecord
+
+MAX_FAILED = 5
+"""Voters and judges that failed and that the next steps name."""
 
 
 def make_vote_report(
     task_id: str,
     candidates: Sequence[str],
-    records: Mapping[str, SectionRecord],
+    phases: Sequence[Sequence[SectionRecord]],
     measured: Measured,
     decision: Mapping[str, Any],
     *,
@@ -22,23 +25,32 @@ def make_vote_report(
     outputs: Mapping[str, str],
     artifacts: Mapping[str, str],
 ) -> Report:
-    """The report of a vote. ``records`` are the voters and judges that ran, ``decision`` as plain data."""
-    ordered = list(records.values())
+    """The report of a vote.
+
+    Args:
+        phases: the voters that ran, the judges, the writer of a synthesis: each phase waits for the one before.
+        decision: as plain data.
+        outputs: where a section's files, or the candidate that was there already, lie.
+    """
+    ordered = [record for phase in phases for record in phase]
     # Candidates that were there already are subtasks that cost nothing.
-    ready = tuple(SectionResult(name=name, status="success") for name in candidates if name not in records)
-    # Voters wait for nobody: the longest of them is the critical path.
-    longest_s = max((record.busy_s for record in ordered), default=0.0)
+    ran = {record.name for record in ordered}
+    ready = tuple(
+        SectionResult(name=name, status="success", output=outputs.get(name)) for name in candidates if name not in ran
+    )
+    # In a phase nobody waits for another: the longest of each, one behind the other, are the critical path.
+    longest_s = sum(max((record.busy_s for record in phase), default=0.0) for phase in phases)
     return Report(
         task_id=task_id,
-        status="success" if decision["winner"] is not None else "failed",
+        status=_status(decision),
         execution_summary=summary_of(
-            ordered, measured, total=len(ordered) + len(ready), sync_points=1, critical_s=longest_s
+            ordered, measured, total=len(ordered) + len(ready), sync_points=max(1, len(phases)), critical_s=longest_s
         ),
         results=_results(ready, ordered, decision, winner_path, outputs),
         performance_metrics=performance_of(ordered, measured, critical_s=longest_s),
-        next_steps=_next_steps(decision, winner_path),
+        next_steps=_next_steps(decision, winner_path, ordered),
         usage={**usage_of(ordered), **measured.usage},
-        notes=(*measured.notes, *decision["notes"]),
+        notes=tuple(dict.fromkeys((*measured.notes, *decision["notes"]))),
         artifacts=artifacts,
     )
 
@@ -61,10 +73,31 @@ def _results(
     )
 
 
-def _next_steps(decision: Mapping[str, Any], winner_path: str | None) -> tuple[str, ...]:
+def _status(decision: Mapping[str, Any]) -> Status:
+    """A winner that too few agree with, or that passes no test at all, is no success."""
     if decision["winner"] is None:
-        return ("No candidate could be chosen: read the gate results in the rationale",)
-    steps = [f"Use {decision['winner']!r}" + (f": {winner_path}" if winner_path else "")]
+        return "failed"
+    gate = decision["gate"]
+    is_wrong = bool(gate) and all(row["passed"] and not any(row["passed"]) for row in gate)
+    return "partial" if is_wrong or decision["quorum_met"] is False else "success"
+
+
+def _next_steps(
+    decision: Mapping[str, Any], winner_path: str | None, ordered: Sequence[SectionRecord]
+) -> tuple[str, ...]:
+    steps = [f"{text[:1].upper()}{text[1:]}" for text in decision["warnings"]]
+    failed = [record for record in ordered if not isinstance(record.outcome, Done)]
+    for record in failed[:MAX_FAILED]:
+        log = getattr(record.outcome, "log", None)
+        where = f"; its log: {log}" if log else ""
+        steps.append(f"Mend {record.name!r}: {headline_of(record.outcome).splitlines()[0]}{where}")
+    if len(failed) > MAX_FAILED:
+        steps.append(f"{len(failed) - MAX_FAILED} more did not succeed: see unfinished_sections")
+    if failed:
+        steps.append("Run the same task again: what is finished is reused, only the rest runs")
+    if decision["winner"] is None:
+        return (*steps, "No candidate could be chosen: read the gate results in the rationale")
+    steps.append(f"Use {decision['winner']!r}" + (f": {winner_path}" if winner_path else ""))
     if decision["tied"]:
         steps.append(f"Nothing measured tells it from {', '.join(decision['tied'])}: decide by taste")
     if decision["difference"]:

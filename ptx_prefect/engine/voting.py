@@ -20,18 +20,18 @@ from ptx_prefect.engine.credentials import with_credentials
 from ptx_prefect.engine.events import EventsForPrefect, run_finished
 from ptx_prefect.engine.execution import OBSERVERS, Execution, Site, check_sections
 from ptx_prefect.engine.limits import SharedLimits, limits_of
-from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report, write_text
+from ptx_prefect.engine.output import EventLog, copy_sections, open_output, write_report
 from ptx_prefect.engine.references import check_blocks
 from ptx_prefect.engine.server_check import notes_on_server
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.storage import check_storage
 from ptx_prefect.engine.vote_account import make_vote_report
+from ptx_prefect.engine.vote_files import write_vote_files
 from ptx_prefect.engine.workspaces import empty_base
 from ptx_prefect.errors import SpecError, VoteError
 from ptx_prefect.plan.assignment import worker_of
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.make import SECTIONS_SCOPE, deadline_of
-from ptx_prefect.plan.plan import Plan
 from ptx_prefect.plan.votes import Part, plan_votes
 from ptx_prefect.report import Report
 from ptx_prefect.run.outcomes import Done, headline_of
@@ -40,31 +40,46 @@ from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import Voter, VotingSpec
 from ptx_prefect.vote.judges import Judgement, judge_inputs, judge_instruction, judgements_from
 from ptx_prefect.vote.laboratory import Trials, VoteSettings, settings_for
-from ptx_prefect.vote.page import ARTIFACT_KEY, rationale_page, rationale_picture
+from ptx_prefect.vote.mistakes import mistakes_in_vote
+from ptx_prefect.vote.page import ARTIFACT_KEY, rationale_page
 from ptx_prefect.vote.presets import voter_task
 from ptx_prefect.vote.records import learn_records, read_records, reliabilities, results_of
-from ptx_prefect.vote.run import hold_vote
+from ptx_prefect.vote.run import hold_vote, undecided
 from ptx_prefect.vote.synthesis.entry import free_name
 from ptx_prefect.vote.synthesis.written import WRITTEN_NAME, shown_to_writer, why_not_written, writer_task
 from ptx_prefect.vote.task import VoteTask
 from ptx_prefect.vote.values import Candidate, Decision
-from ptx_prefect.vote.voters import mistakes_in_vote, ready_candidate, vote_task_of, voters_of, written_candidate
+from ptx_prefect.vote.voters import ready_candidate, vote_task_of, voters_of, written_candidate
 from ptx_prefect.workers.registry import reap_orphans
 
 
 @dataclass(slots=True)
 class _Field:
-    """What has come together so far."""
+    """What has come together so far.
+
+    Attributes:
+        silent: candidates that stand for given scores and have no text of their own.
+        absent: voters that gave no candidate, with the reason.
+        rejected: what judges answered that does not count.
+        phases: the records of voters, judges, the writer of a synthesis: each waits for those before it.
+        first_s: when the first of them began, on the monotonic clock.
+    """
 
     candidates: list[Candidate] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
+    absent: dict[str, str] = field(default_factory=dict)
+    rejected: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    phases: list[tuple[SectionRecord, ...]] = field(default_factory=list)
     records: dict[str, SectionRecord] = field(default_factory=dict)
-    plans: list[Plan] = field(default_factory=list)
     task_runs: dict[str, str] = field(default_factory=dict)
     most_at_once: int = 0
     dispatch_s: float = 0.0
+    offered_s: float = 0.0
+    pool: list[dict[str, Any]] = field(default_factory=list)
     workers: int = 0
+    first_s: float | None = None
 
 
 def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> Report:
@@ -72,7 +87,6 @@ def run_voting(spec: VotingSpec, settings: Settings, *, fresh: bool = False) -> 
 
     Raises:
         SpecError: mistakes, all at once, before anything runs.
-        VoteError: no candidate is left to choose from.
         RunError: output or state cannot be written.
     """
     began_s = time.monotonic()
@@ -115,19 +129,40 @@ class _Voting:
 
     def to_report(self, began_s: float) -> Report:
         """Voters, judges, vote, report."""
-        self._gather_candidates()
-        self._gather_judgements()
+        try:
+            self._gather_candidates()
+            self._gather_judgements()
+            decision = self._decision()
+        except VoteError as error:
+            # What was spent until here is told all the same.
+            about = VoteTask(
+                self.spec.main_task.description,
+                aggregation=self.spec.aggregation,
+                judgements=tuple(self.found.judgements),
+                absent=self.found.absent,
+                rejected=tuple(self.found.rejected),
+            )
+            decision = undecided(self.found.candidates, about, str(error))
+        return self._write(decision, began_s)
+
+    def _decision(self) -> Decision:
         known = {candidate.name: candidate.voter for candidate in self.found.candidates}
+        # Who is good at one function may be bad at another: a record is kept for each.
         family = self.spec.main_task.entry_point or "default"
-        prior = reliabilities(read_records(self.state), known) if self.spec.use_records else {}
-        vote_task = vote_task_of(self.spec, workdir=self.workdir, judgements=self.found.judgements, reliabilities=prior)
+        prior = reliabilities(read_records(self.state, family=family), known) if self.spec.use_records else {}
+        vote_task = self._vote_task(prior)
         hold = decide.with_options(task_run_name=f"vote: {family}")
         settings = settings_for(self.spec.main_task.call_seconds, self.spec.main_task.memory_mb)
         decision = hold(self.found.candidates, vote_task, settings)
         if (written := self._written_synthesis(decision)) is not None:
             decision = hold(self.found.candidates, replace(vote_task, written=written), settings)
-        learn_records(self.state, results_of(decision, known))
-        return self._write(decision, began_s)
+        learn_records(self.state, results_of(decision, known), family=family)
+        return decision
+
+    def _vote_task(self, prior: Mapping[str, float]) -> VoteTask:
+        found = self.found
+        task = vote_task_of(self.spec, workdir=self.workdir, judgements=found.judgements, reliabilities=prior)
+        return replace(task, absent=found.absent, rejected=tuple(found.rejected))
 
     def _gather_candidates(self) -> None:
         entry_point = self.spec.main_task.entry_point
@@ -139,6 +174,7 @@ class _Voting:
             elif voter.worker is None and self._default_worker() is None:
                 # Nothing to run: the voter takes part with its given scores.
                 self.found.candidates.append(Candidate(voter.name, voter.description or voter.name, voter.name))
+                self.found.silent.add(voter.name)
             else:
                 writing.append(voter)
         outcomes = self._run([self._voter_part(voter) for voter in writing])
@@ -150,11 +186,13 @@ class _Voting:
                 candidate = written_candidate(voter, outcome.outcome, entry_point=entry_point)
                 self.found.candidates.append(candidate)
             except VoteError as error:
+                self.found.absent[voter.name] = str(error)
                 self.found.dropped.append(f"voter {voter.name!r} was dropped: {error}")
         order = [voter.name for voter in voters_of(self.spec)]
         self.found.candidates.sort(key=lambda candidate: order.index(candidate.name))
         if not self.found.candidates:
             raise VoteError(f"no voter gave a candidate: {'; '.join(self.found.dropped)}")
+        self._stop_at_failures()
 
     def _gather_judgements(self) -> None:
         main = self.spec.main_task
@@ -178,7 +216,19 @@ class _Voting:
                     answer, judge=judge_name, candidate=candidate_name, criteria=main.evaluation_criteria
                 )
             except VoteError as error:
-                self.found.dropped.append(f"{name} does not count: {error}")
+                self.found.rejected.append(f"{name} does not count: {error}")
+        self.found.dropped += self.found.rejected
+        self._stop_at_failures()
+
+    def _stop_at_failures(self) -> None:
+        """With `fail_fast`, whoever failed ends the vote.
+
+        Raises:
+            VoteError: names those that failed.
+        """
+        failed = [*self.found.absent, *self.found.rejected]
+        if self.spec.fail_fast and failed:
+            raise VoteError(f"stopped, as fail_fast asks for: {'; '.join(self.found.dropped)}")
 
     def _written_synthesis(self, decision: Decision) -> Candidate | None:
         """What the task's worker makes of the best candidates; None where none is asked for, or it gave nothing."""
@@ -242,46 +292,49 @@ class _Voting:
             limits=self.limits,
         )
         records = execution.run()
+        ended_s, took_s = time.monotonic(), execution.dispatch.elapsed_s
         found = self.found
+        found.first_s = ended_s - took_s if found.first_s is None else found.first_s
+        later_s = ended_s - took_s - found.first_s
+        records = {name: _shifted(record, later_s) for name, record in records.items()}
         found.records |= records
-        found.plans.append(plan)
+        found.phases.append(tuple(records.values()))
+        found.pool += [{**asdict(one), "at_s": one.at_s + later_s} for one in execution.pool.adaptive.changes]
+        found.offered_s += execution.pool.adaptive.offered_s(took_s)
         found.task_runs |= execution.dispatch.task_runs
         found.most_at_once = max(found.most_at_once, execution.dispatch.most_at_once)
-        found.dispatch_s += execution.dispatch.elapsed_s
+        found.dispatch_s += took_s
         found.workers = max(found.workers, execution.pool.adaptive.most_reached)
         return records
 
     def _write(self, decision: Decision, began_s: float) -> Report:
+        found = self.found
         self._tell(Event("run_finished", time.monotonic() - began_s, detail=str(decision.winner)))
         measured = Measured(
             wall_s=time.monotonic() - began_s,
-            dispatch_s=self.found.dispatch_s,
-            workers=self.found.workers,
-            most_at_once=self.found.most_at_once,
-            notes=(*self.found.dropped, *self.limits.notes, *notes_on_server()),
+            dispatch_s=found.dispatch_s,
+            workers=found.workers,
+            most_at_once=found.most_at_once,
+            notes=(*found.dropped, *self.limits.notes, *notes_on_server()),
             usage=self.spending.report(),
+            offered_s=found.offered_s,
+            pool=tuple(found.pool),
         )
-        picture = rationale_picture(decision.rationale)
-        if picture is not None:
-            write_text(self.output / "rationale.svg", picture)
-        write_text(self.output / "rationale.md", rationale_page(decision.rationale, picture="rationale.svg"))
-        winner = next((one for one in self.found.candidates if one.name == decision.winner), None)
-        source = winner.source if winner else _source_of_synthesis(decision)
-        place = write_text(self.output / "winner.py", source) if source and self.spec.main_task.entry_point else None
-        artifacts = {"output": str(self.output), "rationale": str(self.output / "rationale.md")}
-        artifacts |= {"report": str(self.output / "report.json"), "report_markdown": str(self.output / "report.md")}
+        answers = [one for one in found.candidates if one.name not in found.silent]
+        runs = self.spec.main_task.entry_point is not None
+        files = write_vote_files(decision, answers, self.output, runs=runs)
         report = make_vote_report(
             self.spec.task_id,
-            [candidate.name for candidate in self.found.candidates],
-            self.found.records,
+            [candidate.name for candidate in found.candidates],
+            found.phases,
             measured,
             asdict(decision),
-            winner_path=str(place) if place else None,
-            outputs=copy_sections(self.found.records, self.output),
-            artifacts=artifacts,
+            winner_path=files.winner,
+            outputs={**files.candidates, **copy_sections(found.records, self.output)},
+            artifacts=files.artifacts,
         )
         write_report(report, self.output)
-        report_artifact(report, self.found.task_runs)
+        report_artifact(report, found.task_runs)
         run_finished(report)
         return report
 
@@ -304,13 +357,12 @@ def decide(candidates: list[Candidate], vote_task: VoteTask, settings: VoteSetti
     return decision
 
 
+def _shifted(record: SectionRecord, later_s: float) -> SectionRecord:
+    """The record on the clock of the whole vote."""
+    if record.started_s is None or record.ended_s is None:
+        return record
+    return replace(record, started_s=record.started_s + later_s, ended_s=record.ended_s + later_s)
+
+
 def _need_a_place(parts: Sequence[Part]) -> bool:
     return any(part.worker in ("agent", "chat") for part in parts)
-
-
-def _source_of_synthesis(decision: Decision) -> str | None:
-    for key in ("hybrid", "written_synthesis"):
-        entry = decision.rationale.get(key)
-        if isinstance(entry, Mapping) and entry.get("name") == decision.winner and isinstance(entry.get("source"), str):
-            return str(entry["source"])
-    return None

@@ -10,7 +10,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
+from ptx_prefect.errors import VoteError
+from ptx_prefect.strict import nearest
 from ptx_prefect.vote.laboratory import Trials, VoteSettings
 from ptx_prefect.vote.run import hold_vote
 from ptx_prefect.vote.sandbox import Limits, Sandbox
@@ -50,13 +53,14 @@ def vote(
         soft_tests: assert statements of unknown quality (written by a model, say): evidence, never a gate.
         benchmark: the statement to time, after ``setup``; default: the inputs.
         criteria, weights: what the scoring rules score; ``performance`` if nothing is named.
-        reliabilities: candidate to the share of votes in which its voter was right; weighs its agreement.
+        reliabilities: candidate to the share of votes in which its voter was right; breaks ties.
         hybrid: let a synthesis of the best parts compete; its source is in the rationale if it wins.
         sandbox: default: one that is shared by all votes of this process and ends with it.
 
     Raises:
         VoteError: the vote cannot be held, or the sandbox cannot be started.
     """
+    _check_arguments(aggregation, tests=tests, inputs=inputs, soft_tests=soft_tests, criteria=criteria)
     task = VoteTask(
         criteria=tuple(criteria) or (() if aggregation == "consensus" else ("performance",)),
         weights=dict(weights or {}),
@@ -72,3 +76,12 @@ def vote(
         soft_tests=tuple(soft_tests),
     )
     return hold_vote(candidates, task, Trials(task, settings, sandbox))
+
+
+def _check_arguments(aggregation: str, **texts: Sequence[str]) -> None:
+    """Refuse what a type checker would: a string is a sequence too, of its letters."""
+    if aggregation not in get_args(Aggregation):
+        raise VoteError(f"aggregation {aggregation!r} is unknown; {nearest(aggregation, get_args(Aggregation))}")
+    for name, value in texts.items():
+        if isinstance(value, str):
+            raise VoteError(f"{name} takes a list of strings, found the string {value[:60]!r}; write {name}=[...]")

@@ -4,7 +4,8 @@ The support of a group is what all groups lend it: each lends its size, weighted
 the group (squared: half the answers in common are a quarter of an agreement), as in minimum Bayes risk decoding over
 executions (Shi et al., EMNLP 2022) and in ranking clusters by overlap (SRank, ACL Findings 2024). Tests of unknown
 quality, where there are any, weigh both sides by the share that they pass (as CodeT, ICLR 2023, does with sets of
-tests). An error agrees with nobody, not even with the same error.
+tests). An error agrees with nobody, not even with the same error. Voters' records order groups of equal support and
+do nothing else: who was right before does not outvote what most do now.
 """
 
 from __future__ import annotations
@@ -25,29 +26,32 @@ class Behaviour:
     Attributes:
         outputs: one for each call, the same calls for every candidate.
         credence: the share of the tests of unknown quality that it passes, smoothed; 1 without any.
-        weight: the prior weight of its voter; 1 for all alike.
+        weight: how often its voter was right before; decides between groups of equal support only.
     """
 
     outputs: tuple[Output, ...]
     credence: float = 1.0
-    weight: float = 1.0
+    weight: float = 0.5
 
 
 def group_by_behaviour(field: Mapping[str, Behaviour]) -> tuple[tuple[tuple[str, ...], ...], tuple[float, ...]]:
     """Groups of names that answer alike, best supported first, and each group's support as a share of 1.
 
-    Groups of equal support stand in the order of their first members. Candidates that give nothing but errors
-    and ``None`` come last, each alone, without support.
+    Groups of equal support stand in the order of their voters' records, then of their first members. Candidates that
+    give nothing but errors and ``None`` come last, each alone, without support, be there others or not.
     """
-    alive = {name: one for name, one in field.items() if not _is_degenerate(one.outputs)} or dict(field)
+    alive = {name: one for name, one in field.items() if not _is_degenerate(one.outputs)}
     groups: dict[tuple[object, ...], list[str]] = {}
     for name, one in alive.items():
         mark: tuple[object, ...] = (one.credence, *(_vector(one.outputs) if one.outputs else ()))
         groups.setdefault(mark, []).append(name)
-    supports = _supports([[alive[name] for name in group] for group in groups.values()])
-    order = sorted(range(len(supports)), key=lambda index: -round(supports[index], _DIGITS))
-    total = sum(supports) or 1.0
     listed = list(groups.values())
+    supports = _supports([[alive[name] for name in group] for group in listed])
+    records = [sum(alive[name].weight for name in group) for group in listed]
+    order = sorted(
+        range(len(supports)), key=lambda index: (-round(supports[index], _DIGITS), -round(records[index], _DIGITS))
+    )
+    total = sum(supports) or 1.0
     rest = [(name,) for name in field if name not in alive]
     names = (*(tuple(listed[index]) for index in order), *rest)
     return names, (*(supports[index] / total for index in order), *(0.0 for _ in rest))
@@ -63,7 +67,7 @@ def _vector(outputs: Sequence[Output]) -> tuple[str, ...]:
 
 def _supports(groups: Sequence[Sequence[Behaviour]]) -> list[float]:
     vectors = [_vector(group[0].outputs) for group in groups]
-    lent = [sum(one.weight for one in group) * group[0].credence for group in groups]
+    lent = [len(group) * group[0].credence for group in groups]
     return [
         group[0].credence
         * sum(size * _overlap(mine, other) ** _SHARPNESS for other, size in zip(vectors, lent, strict=True))

@@ -61,6 +61,7 @@ def poll(
     quorum: float | None = None,
     ahead_by: int | None = None,
     form: Form | None = None,
+    absent: int = 0,
 ) -> Consensus:
     """Hear answers (voter, text) one after the other and stop as soon as the rest cannot change the outcome.
 
@@ -70,6 +71,7 @@ def poll(
         quorum: the share of the voters (of ``expected``, else of those heard) that must agree.
         ahead_by: stop when the leading answer has this many voices more than the next one.
         form: compare in this form; by default, the strictest that the answers allow.
+        absent: voters that gave no answer; they count in the share and the quorum.
     """
     heard: list[tuple[str, str]] = []
     for voter, text in answers:
@@ -78,7 +80,8 @@ def poll(
             [len(group) for group in _groups(heard, form or _form_of(heard))], len(heard), expected, ahead_by
         ):
             break
-    return _consensus(heard, form or _form_of(heard), expected, quorum)
+    everyone = max(expected or 0, len(heard)) + absent
+    return _consensus(heard, form or _form_of(heard), everyone, quorum)
 
 
 def normalised(text: str) -> str:
@@ -148,7 +151,7 @@ def _is_settled(sizes: Sequence[int], heard: int, expected: int | None, ahead_by
     return expected is not None and lead > expected - heard
 
 
-def _consensus(heard: Sequence[tuple[str, str]], form: Form, expected: int | None, quorum: float | None) -> Consensus:
+def _consensus(heard: Sequence[tuple[str, str]], form: Form, everyone: int, quorum: float | None) -> Consensus:
     groups = _groups(heard, form)
     if not groups:
         return Consensus(None, (), 0.0, (), (), 0, False, form, {})
@@ -158,7 +161,6 @@ def _consensus(heard: Sequence[tuple[str, str]], form: Form, expected: int | Non
     if form == "set":
         items = _support(heard)
         answer = "\n".join(f"- {item}" for item, share in items.items() if share > 0.5) or answer
-    everyone = max(expected or 0, len(heard))
     share = len(voters) / everyone
     # Rounded up with care: 0.6 of 5 voters are 3, though 0.6 * 5 is 3.0000000000000004 in floats of another order.
     needed = 0 if quorum is None else math.ceil(round(quorum * everyone, 9))

@@ -82,6 +82,15 @@ def make_check(source: str, entry_point: str) -> Check:
     return check
 
 
+def calls_entry(source: str, entry_point: str) -> bool:
+    """Whether an input asks anything of the entry point."""
+    try:
+        tree = ast.parse(source.strip())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return _mentions(tree, entry_point)
+
+
 def _mentions(tree: ast.AST, name: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(tree))
 

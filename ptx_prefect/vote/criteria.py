@@ -93,7 +93,7 @@ def known_criterion(name: str) -> Criterion | None:
 
 
 def check_criteria(asked: Sequence[str], scored: Sequence[str] = (), *, judged: bool = False) -> None:
-    """Refuse criteria that nobody will score, all of them at once.
+    """Refuse criteria that nobody will score, all of them at once, and several words for one measurement.
 
     Args:
         asked: the criteria of the task.
@@ -101,7 +101,7 @@ def check_criteria(asked: Sequence[str], scored: Sequence[str] = (), *, judged: 
         judged: whether there are judges; they can score anything.
 
     Raises:
-        VoteError: names what is known.
+        VoteError: names what is known, or what would count twice.
     """
     unknown = [name for name in asked if known_criterion(name) is None and name not in scored]
     if unknown and not judged:
@@ -110,6 +110,15 @@ def check_criteria(asked: Sequence[str], scored: Sequence[str] = (), *, judged: 
             f"{', '.join(criterion.name for criterion in KNOWN)} (and usual words for them). "
             "Give each voter a score for them (`scores`), or add `judges`"
         )
+    measured: dict[str, list[str]] = {}
+    for name in asked:
+        known = known_criterion(name)
+        if known is not None and name not in scored and (known.is_fact or not judged):
+            measured.setdefault(known.name, []).append(name)
+    for what, names in measured.items():
+        if len(names) > 1:
+            told = f"evaluation_criteria {names!r} are one measurement ({what})"
+            raise VoteError(f"{told} and would count {len(names)} times; keep one of them")
 
 
 def score_field(

@@ -15,6 +15,9 @@ from typing import Any
 from ptx_prefect.errors import VoteError
 from ptx_prefect.vote.values import Score
 
+_PANEL = 5
+"""Judges from which leaving one out tells noise from opinion; with three it would undo every majority of two."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -31,7 +34,8 @@ class Judged:
     """What the judges together say.
 
     Attributes:
-        scores: the median over the judges; ``low`` and ``high`` are the medians if any one judge had stayed away.
+        scores: the median over the judges; with ``_PANEL`` judges or more ``low`` and ``high`` are the medians if any
+            one of them had stayed away. Fewer say nothing of how steady they are: of three, two are a majority.
         ballots: each judge's ranking over all criteria, best first, equals together; for Borda.
         approvals: for each judge, the candidates with a mean of at least ``approve_at``.
         notes: judges that were left out, and why.
@@ -154,7 +158,8 @@ def _judges(means: _Means) -> list[str]:
 def _cell(means: _Means, criterion: str, candidate: str) -> Score:
     values = [mean for (one, _, name), mean in means.items() if (one, name) == (criterion, candidate)]
     value = statistics.median(values)
-    without = [statistics.median(values[:i] + values[i + 1 :]) for i in range(len(values))] if values[1:] else [value]
+    is_panel = len(values) >= _PANEL
+    without = [statistics.median(values[:i] + values[i + 1 :]) for i in range(len(values))] if is_panel else [value]
     return Score(candidate, criterion, value, min(*without, value), max(*without, value), source="judged")
 
 

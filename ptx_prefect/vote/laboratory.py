@@ -195,9 +195,7 @@ class Trials:
     def _behaviour(self, candidate: Candidate, outputs: tuple[Output, ...]) -> Behaviour:
         soft = self._evidence[candidate.source].soft_tests
         credence = (sum(verdict.passed for verdict in soft) + 1) / (len(soft) + 1)
-        # A record says how often a voter was right; twice a half is the weight of one who has none.
-        weight = 2 * self.task.reliabilities.get(candidate.name, 0.5)
-        return Behaviour(outputs, credence, weight)
+        return Behaviour(outputs, credence, self.task.reliabilities.get(candidate.name, 0.5))
 
     def _problem(self, one: Evidence) -> str:
         if not one.observed.loads:

@@ -22,10 +22,14 @@ def rationale_page(rationale: Mapping[str, Any], *, picture: str | None = None) 
         f"# Vote: {_cell(rationale['winner'] or 'no winner')}",
         _cell(rationale["task"], limit=400),
         f"**{_cell(rationale['reason'], limit=600)}**",
+        _list("Warnings", rationale["warnings"]),
         _scores(rationale),
         _picture(rationale, picture),
         _list("Trade-offs", rationale["trade_offs"]),
         _list("Evidence", _evidence(rationale)),
+        _list("Without a candidate", [f"{row['voter']}: {row['reason']}" for row in rationale["dropped_voters"]]),
+        _judges(rationale),
+        _list("Judgements that do not count", rationale["rejected_judgements"]),
         _gate(rationale["gate"]),
         _timings(rationale["timings"]),
         _weights(rationale),
@@ -33,7 +37,7 @@ def rationale_page(rationale: Mapping[str, Any], *, picture: str | None = None) 
         _list("Written synthesis", _hybrid(rationale["written_synthesis"])),
         _list("Not measured", [f"{name}: {why}" for name, why in rationale["not_measured"].items()]),
         _list("Sandbox", rationale["sandbox"]),
-        _list("Notes", rationale["notes"]),
+        _list("Notes", [note for note in rationale["notes"] if note not in rationale["warnings"]]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -114,6 +118,11 @@ def _evidence(rationale: Mapping[str, Any]) -> list[str]:
             f"{confidence['agreement_share']:.0%} of the voters behave like the winner; estimated chance that it is "
             f"right: {confidence['estimate']:.0%} ({confidence['basis']})"
         )
+    elif confidence["agreement_share"] is not None:
+        told.append(
+            f"{confidence['agreement_share']:.0%} of the voters behave like the winner; no chance that it is right can "
+            f"be estimated: {confidence['basis']}"
+        )
     second = rationale["runner_up"]
     if second:
         told.append(f"runner-up: {second['name']}{_margin(second)}{_difference(second.get('first_difference'))}")
@@ -135,6 +144,24 @@ def _difference(first: Mapping[str, Any] | None) -> str:
         f"; first input on which it differs: {_code(first['call'])} gives {_code(first['winner_gave'])}, "
         f"{first['runner_up']} gives {_code(first['runner_up_gave'])}"
     )
+
+
+def _judges(rationale: Mapping[str, Any]) -> str:
+    """What each judge gave, and the ballots where the rule counted ballots."""
+    rows = [
+        [_cell(one["judge"]), _cell(one["candidate"]), _cell(one["criterion"]), f"{one['score']:.3g}"]
+        for one in rationale["judgements"]
+    ]
+    parts = [_table(["judge", "candidate", "criterion", "score"], rows)] if rows else []
+    ballots = [[_cell(judge), _cell(_ballot(ballot))] for judge, ballot in rationale["ballots"].items()]
+    if ballots:
+        best_first = "approves of" if rationale["aggregation"] == "approval" else "best first"
+        parts.append(_table(["ballot", best_first], ballots))
+    return "\n\n".join(["## Judges and ballots", *parts]) if parts else ""
+
+
+def _ballot(groups: Sequence[Sequence[str]]) -> str:
+    return " > ".join(" = ".join(group) for group in groups if group) or "nobody"
 
 
 def _gate(rows: Sequence[Mapping[str, Any]]) -> str:

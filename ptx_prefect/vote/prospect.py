@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from ptx_prefect.run.models import model_of
+from ptx_prefect.errors import SpecError
+from ptx_prefect.run.models import model_of, price_of
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import Voter, VotingSpec, WorkerRef
 from ptx_prefect.vote.criteria import known_criterion
@@ -63,6 +65,33 @@ def prospect_of(spec: VotingSpec, settings: Settings) -> Prospect:
     )
 
 
+def mistakes_in_prices(spec: VotingSpec, settings: Settings) -> dict[str, str]:
+    """A budget in dollars with models whose price nobody knows: their calls would not be made, one after the other."""
+    if spec.budget is None or spec.budget.usd is None:
+        return {}
+    unknown = [model for model in _models_in(spec, settings) if price_of(model, settings.prices) is None]
+    told = f"no price is known for {', '.join(map(repr, unknown))}, so no call would be made"
+    return {"budget.usd": f"{told}; add it to the settings (prices), or limit calls or tokens"} if unknown else {}
+
+
+def _models_in(spec: VotingSpec, settings: Settings) -> tuple[str, ...]:
+    """The models that chats of the vote would call, each once; a reference that means none is left to other checks."""
+    fallback = spec.worker or settings.default_worker
+    writing = [_worker_of(voter, fallback) for voter in voters_of(spec, default_worker=settings.default_worker)]
+    found: dict[str, None] = {}
+    for worker in (*writing, *spec.judges, spec.synthesis):
+        if worker is not None and _kind(worker) == "chat":
+            try:
+                found[model_of(_model_reference(worker, settings), settings).model] = None
+            except SpecError:
+                continue
+    return tuple(found)
+
+
+def _model_reference(worker: WorkerRef, settings: Settings) -> Any:
+    return settings.default_model if isinstance(worker, str) else worker.get("model", settings.default_model)
+
+
 def prospect_text(prospect: Prospect) -> str:
     """The vote as a bill."""
     width = min(40, max(len(name) for name in (*prospect.voters, *prospect.criteria)))
@@ -107,8 +136,7 @@ def _origin(voter: Voter, fallback: WorkerRef | None, settings: Settings) -> str
     kind = _kind(worker)
     if kind != "chat":
         return f"written by {kind}"
-    reference = settings.default_model if isinstance(worker, str) else worker.get("model", settings.default_model)
-    return f"written by {kind}, model {model_of(reference, settings).model}"
+    return f"written by {kind}, model {model_of(_model_reference(worker, settings), settings).model}"
 
 
 def _gate(spec: VotingSpec) -> tuple[str, ...]:

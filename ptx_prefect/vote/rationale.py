@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from ptx_prefect.vote.judges import Judgement
+from ptx_prefect.vote.rules import Ballot
 from ptx_prefect.vote.values import Decision, Score
 
 TIMING_PROTOCOL = (
@@ -27,7 +29,11 @@ class Circumstances:
         hybrid: what became of the synthesis of the best parts.
         written: what became of the synthesis that a worker wrote.
         behaviour_compared: whether candidates were run against each other on inputs.
-        voters: how many candidates there were at first; two that agree say less than five.
+        voters: how many there were at first, those without a candidate too; two that agree say less than five.
+        absent: voters that gave no candidate, with the reason.
+        rejected: what judges answered that does not count.
+        judgements: what each judge gave.
+        ballots: what was counted where the rule counts ballots.
     """
 
     description: str = ""
@@ -40,6 +46,10 @@ class Circumstances:
     written: Mapping[str, object] = field(default_factory=dict)
     behaviour_compared: bool = False
     voters: int = 5
+    absent: Mapping[str, str] = field(default_factory=dict)
+    rejected: tuple[str, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
+    ballots: Mapping[str, Ballot] = field(default_factory=dict)
 
 
 def rationale_of(decision: Decision, about: Circumstances | None = None) -> dict[str, object]:
@@ -56,11 +66,15 @@ def rationale_of(decision: Decision, about: Circumstances | None = None) -> dict
         "weights": {name: round(share, 4) for name, share in about.weights.items()},
         "totals": {name: round(total, 4) for name, total in decision.totals.items()},
         "scores": _score_table(decision.scores),
+        "judgements": [asdict(one) for one in about.judgements],
+        "rejected_judgements": list(about.rejected),
+        "ballots": {judge: [list(group) for group in ballot] for judge, ballot in about.ballots.items()},
         "pareto_front": list(decision.pareto),
         "holds_for_weights": {name: [low, high] for name, (low, high) in decision.sensitivity.items()},
         "trade_offs": _trade_offs(decision),
         "runner_up": _runner_up(decision),
         "confidence": _confidence(decision, about),
+        "dropped_voters": [{"voter": name, "reason": why} for name, why in about.absent.items()],
         "behaviour_groups": [
             {"candidates": list(group), "support": round(support, 4)}
             for group, support in zip(decision.groups, decision.group_scores, strict=False)
@@ -82,6 +96,7 @@ def rationale_of(decision: Decision, about: Circumstances | None = None) -> dict
         "written_synthesis": dict(about.written),
         "not_measured": _not_measured(decision, about),
         "sandbox": list(about.sandbox),
+        "warnings": list(decision.warnings),
         "notes": list(decision.notes),
     }
 
@@ -89,10 +104,14 @@ def rationale_of(decision: Decision, about: Circumstances | None = None) -> dict
 def _reason(decision: Decision, about: Circumstances) -> str:
     winner = decision.winner
     if winner is None:
-        return "There was no candidate to choose."
-    failed = decision.gate and all(one.passed and not all(one.passed) for one in decision.gate)
-    warning = "No candidate passes all visible tests; of those that pass the most: " if failed else ""
+        return f"There was no candidate to choose{': ' if decision.warnings else ''}{'; '.join(decision.warnings)}."
+    warning = "No candidate passes all visible tests; of those that pass the most: " if _failed(decision) else ""
     return warning + _why(decision, about)
+
+
+def _failed(decision: Decision) -> bool:
+    """Whether nobody passes the whole gate."""
+    return bool(decision.gate) and all(one.passed and not all(one.passed) for one in decision.gate)
 
 
 def _why(decision: Decision, about: Circumstances) -> str:
@@ -103,26 +122,38 @@ def _why(decision: Decision, about: Circumstances) -> str:
         return f"{_agreeing(decision, about)}{_ahead(decision)}."
     if len(decision.ranking) == 1:
         return f"{winner} is the only candidate."
+    if decision.aggregation == "consensus":
+        return f"No behaviour was compared, so agreement does not speak for {winner}{_ahead(decision)}."
     return f"{winner} ranks first by {decision.aggregation}."
 
 
 def _agreeing(decision: Decision, about: Circumstances) -> str:
     """How many behave like the winner, and how that compares with the other behaviours."""
     winner = str(decision.winner)
-    agreeing = round(decision.agreement_share * about.voters)
+    agreeing = round((decision.agreement_share or 0.0) * about.voters)
     if agreeing >= about.voters:
         return f"All {about.voters} voters behave alike, {winner} among them"
     others = len(decision.groups) - 1
     if agreeing < 2:
+        alike = any(len(group) > 1 for group in decision.groups)
+        if not others:
+            return f"{winner} alone is left of {about.voters} voters{_rest(decision, about)}"
         told = f"{winner} behaves like nobody else"
-        return f"{told}, and nor do the others like each other" if others else told
-    largest = "the best supported behaviour" if others else "and all others were gated out"
+        return told if alike else f"{told}, and nor do the others like each other"
+    largest = "the best supported behaviour" if others else _rest(decision, about).removeprefix(": ")
     return f"{agreeing} of {about.voters} voters behave like {winner}, {largest}"
+
+
+def _rest(decision: Decision, about: Circumstances) -> str:
+    """What became of the voters outside of the behaviour groups."""
+    ends = [*(["were gated out"] if decision.gated_out else []), *(["gave no candidate"] if about.absent else [])]
+    return f": the others {' or '.join(ends)}" if ends else ""
 
 
 def _ahead(decision: Decision) -> str:
     """What decided between those that behave alike."""
-    group = decision.groups[0] if decision.groups else ()
+    everyone = [name for name in decision.ranking if name not in decision.gated_out]
+    group = decision.groups[0] if decision.groups else everyone
     rivals = [name for name in decision.ranking[1:] if name in group]
     if not rivals:
         return ""
@@ -151,7 +182,10 @@ def _by_rule(decision: Decision) -> str:
 
 def _holding(decision: Decision) -> str:
     if decision.tied:
-        return f"; {_and(decision.tied)} cannot be told from it, and the order of ties decided."
+        mine = decision.totals.get(str(decision.winner), 0.0)
+        is_ahead = all(mine > decision.totals.get(name, mine) for name in decision.tied)
+        how = "its total is the higher one" if is_ahead else "the order of ties decided"
+        return f"; {_and(decision.tied)} cannot be told from it within the spread, and {how}."
     strong, weak = _strengths(decision)
     parts = [f"; best on {_and(strong)}"] if strong else []
     if weak:
@@ -211,12 +245,15 @@ def _runner_up(decision: Decision) -> dict[str, object] | None:
 
 
 def _confidence(decision: Decision, about: Circumstances) -> dict[str, object]:
-    row: dict[str, object] = {"agreement_share": round(decision.agreement_share, 4)}
-    if not about.behaviour_compared or len(decision.ranking) < 2:
+    share = decision.agreement_share
+    row: dict[str, object] = {"agreement_share": None if share is None else round(share, 4)}
+    if share is None or not about.behaviour_compared or len(decision.ranking) < 2:
         return row | {"estimate": None, "basis": "behaviour was not compared on inputs, so agreement says nothing"}
+    if _failed(decision):
+        return row | {"estimate": None, "basis": "no candidate passes all visible tests, so agreement says nothing"}
     # Found on five model-written candidates a task: one of five in agreement was right about half the time, five
     # of five about 95 %. A straight line between the two; fewer voters count as if the missing ones disagreed.
-    share = decision.agreement_share * about.voters / max(about.voters, 5)
+    share = share * about.voters / max(about.voters, 5)
     estimate = min(0.95, max(0.5, 0.5 + 0.45 * (share - 0.2) / 0.8))
     return row | {
         "estimate": round(estimate, 2),

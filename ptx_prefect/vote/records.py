@@ -65,12 +65,16 @@ def results_of(decision: Decision, voters: Mapping[str, str | None]) -> dict[str
     Returns:
         Nothing where the vote tells nothing of correctness: candidates were neither gated nor compared.
     """
-    if not decision.groups or not (decision.gate or len(decision.groups) > 1):
+    kept = {one.candidate for one in decision.gate if one.kept}
+    if not decision.groups and len(kept) == len(decision.gate):
         return {}
+    if not decision.gate and len(decision.groups) < 2:
+        return {}
+    right = set(decision.groups[0]) if decision.groups else kept
     results: dict[str, bool] = {}
     for candidate, voter in voters.items():
         if voter is not None:
-            results[voter] = results.get(voter, False) or candidate in decision.groups[0]
+            results[voter] = results.get(voter, False) or candidate in right
     return results
 
 

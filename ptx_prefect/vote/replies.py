@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ptx_prefect.vote.inside.wire import Drained, Opaque, decode, key_of, plain_text
+from ptx_prefect.vote.inside.wire import Drained, Opaque, decode, key_of, plain_text, shown
 from ptx_prefect.vote.values import Output
 
 LOST = Output("lost", "process died")
@@ -94,13 +94,30 @@ def frames_in(data: bytes) -> tuple[tuple[list[Any], ...], bool]:
 
 def _output(kind: object, payload: Any, effect: object = "") -> Output:
     if kind == "value" and payload is None and effect:
-        return Output("value", "None", None, True, plain_text(str(effect)))
+        return _effect(effect)
     if kind == "value":
         try:
             value = decode(payload)
-            return Output("value", key_of(payload), value, not isinstance(value, Opaque | Drained))
+            return Output(
+                "value", key_of(payload), value, not isinstance(value, Opaque | Drained), shown=_readable(value)
+            )
         except (ValueError, RecursionError, KeyError, IndexError, TypeError):
             return Output("error", "not a value")
     if kind in ("error", "timeout"):
         return Output("error" if kind == "error" else "timeout", plain_text(str(payload)[:80]))
     return Output("error", "not a value")
+
+
+def _effect(after: object) -> Output:
+    """A call that gave None and changed its arguments: positional and named ones as they were after it."""
+    try:
+        value: Any = decode(after)
+        places, names = value
+        text = ", ".join([*map(shown, places), *(f"{name}={shown(one)}" for name, one in names.items())])
+        return Output("value", "None", None, True, key_of(after), shown=plain_text(text))
+    except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
+        return Output("error", "not a value")
+
+
+def _readable(value: object) -> str:
+    return plain_text(shown(value, 200))

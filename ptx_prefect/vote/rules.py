@@ -35,6 +35,7 @@ class Ranked:
         bounds: ``totals`` with the spread of the measurements.
         front: the candidates that nobody dominates, best first; only ``pareto`` fills it.
         not_counted: criterion to the reason why it took no part.
+        ballots: what was counted, by judge (or criterion), best first; only ``borda`` and ``approval`` fill it.
     """
 
     order: tuple[str, ...]
@@ -43,6 +44,7 @@ class Ranked:
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     front: tuple[str, ...] = ()
     not_counted: Mapping[str, str] = field(default_factory=dict)
+    ballots: Mapping[str, Ballot] = field(default_factory=dict)
 
 
 def weighted_score(
@@ -51,7 +53,8 @@ def weighted_score(
     """Rank by the weighted sum of the scores, out of 10 for each criterion that counts.
 
     Equal weights give the plain sum: three criteria add up to at most 30. Candidates whose bounds overlap those of
-    the best total are tied with it, and ``prefer`` orders them.
+    the best total are tied with it. ``prefer`` orders those that only the noise of a measurement tells apart; judges
+    at odds leave a tie too, but the higher total stays first.
 
     Raises:
         VoteError: no criterion is scored for every candidate, or no weight is above zero.
@@ -60,7 +63,9 @@ def weighted_score(
     shares = shares_of(_criteria(table), weights)
     totals = {name: _weigh(row, shares, "value") for name, row in table.items()}
     bounds = {name: (_weigh(row, shares, "low"), _weigh(row, shares, "high")) for name, row in table.items()}
-    order, tied = _ranked(totals, bounds, prefer)
+    noise = {name: (_weigh(row, shares, "least"), _weigh(row, shares, "most")) for name, row in table.items()}
+    order, _ = _ranked(totals, noise, prefer)
+    tied = tuple(name for name in order[1:] if _overlap(bounds[order[0]], bounds[name]))
     return Ranked(order, tied, totals, bounds, not_counted=not_counted)
 
 
@@ -112,7 +117,7 @@ def borda(ballots: Mapping[str, Ballot], candidates: Sequence[str], *, prefer: S
         if below:
             raise AssertionError(f"ballot of {judge!r} does not add up")
     order, tied = _ranked(totals, None, prefer)
-    return Ranked(order, tied, totals)
+    return Ranked(order, tied, totals, ballots=ballots)
 
 
 def approval(
@@ -127,7 +132,7 @@ def approval(
     _checked({judge: (names,) for judge, names in sets.items()}, candidates)
     totals = {name: float(sum(name in names for names in sets.values())) for name in candidates}
     order, tied = _ranked(totals, None, prefer)
-    return Ranked(order, tied, totals)
+    return Ranked(order, tied, totals, ballots={judge: (names,) for judge, names in sets.items()})
 
 
 def ballots_of(scores: Sequence[Score], by: Mapping[str, str] | None = None) -> dict[str, tuple[tuple[str, ...], ...]]:
@@ -247,6 +252,10 @@ def _ranked(
     first = sorted(level, key=lambda name: (rank.get(name, len(rank)), -totals[name], name))
     rest = _sorted([name for name in totals if name not in level], totals, prefer)
     return (*first, *rest), tuple(first[1:])
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
 
 
 def _sorted(names: Collection[str], totals: Mapping[str, float], prefer: Sequence[str]) -> list[str]:

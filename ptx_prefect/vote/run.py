@@ -25,7 +25,7 @@ from ptx_prefect.vote.rules import (
 )
 from ptx_prefect.vote.synthesis.entry import Entry, enter_hybrid, enter_written
 from ptx_prefect.vote.task import Compared, Laboratory, VoteTask, check_vote
-from ptx_prefect.vote.values import Candidate, Decision, Difference, GateResult, Timing
+from ptx_prefect.vote.values import Candidate, Decision, Difference, GateResult, Output, Timing
 
 _TIMED = ("performance", "memory")
 
@@ -64,15 +64,18 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
     kept = [candidate for candidate, result in zip(candidates, gate, strict=True) if result.kept]
     if not kept:
         out = tuple(candidate.name for candidate in candidates)
-        notes = ("no candidate loads, so there is nothing to choose from",)
-        empty = Decision(None, out, 0.0, gated_out=out, aggregation=task.aggregation, gate=gate, notes=notes)
+        why = "no candidate loads, so there is nothing to choose from"
+        notes = (*task.notes, why)
+        empty = Decision(
+            None, out, None, gated_out=out, aggregation=task.aggregation, gate=gate, notes=notes, warnings=(why,)
+        )
         return _documented(empty, Circumstances(sandbox=laboratory.remarks()), task, len(candidates))
     compared = laboratory.compare(kept)
-    names = compared.groups[0] if compared.groups else tuple(candidate.name for candidate in kept)
-    field = tuple(candidate for candidate in kept if candidate.name in names)
-    trial = try_field(field, task, laboratory, gate)
-    trial, hybrid = _with_hybrid(trial, task, laboratory, gate)
-    trial, written = _with_written(trial, task, laboratory, gate)
+    trial = try_field(_leading(kept, compared), task, laboratory, gate)
+    hybrid = written = None
+    if _is_answered(compared) or not compared.calls:
+        trial, hybrid = _with_hybrid(trial, task, laboratory, gate)
+        trial, written = _with_written(trial, task, laboratory, gate)
     gates = [entry.gate for entry in (hybrid, written) if entry and entry.gate]
     entered = tuple(result for result in gates if result.candidate in trial.ranked.order)
     decision = _decided(candidates, task, (*gate, *entered), compared, trial)
@@ -83,9 +86,31 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         load=_load(),
         hybrid=hybrid.as_json() if hybrid else {},
         written=written.as_json() if written else {},
-        behaviour_compared=bool(compared.calls),
+        behaviour_compared=_is_answered(compared),
+        ballots=trial.ranked.ballots,
     )
     return _documented(decision, about, task, len(candidates))
+
+
+def undecided(candidates: Sequence[Candidate], task: VoteTask, why: str) -> Decision:
+    """The decision of a vote that could not be held, with the reason."""
+    out = tuple(candidate.name for candidate in candidates)
+    notes = (*task.notes, why)
+    empty = Decision(None, out, None, aggregation=task.aggregation, notes=notes, warnings=(why,))
+    return _documented(empty, Circumstances(), task, len(out))
+
+
+def _is_answered(compared: Compared) -> bool:
+    """Whether there is a behaviour to compare: some candidate gave something on some call."""
+    return bool(compared.calls) and any(compared.supports)
+
+
+def _leading(kept: Sequence[Candidate], compared: Compared) -> tuple[Candidate, ...]:
+    """The best supported behaviour group; everyone where no behaviour was seen, for then nothing tells them apart."""
+    if compared.calls and not any(compared.supports):
+        return tuple(kept)
+    names = compared.groups[0] if compared.groups else [candidate.name for candidate in kept]
+    return tuple(candidate for candidate in kept if candidate.name in names)
 
 
 def try_field(field: Sequence[Candidate], task: VoteTask, laboratory: Laboratory, gate: Sequence[GateResult]) -> Trial:
@@ -116,7 +141,8 @@ def rank_field(
     names = [candidate.name for candidate in field]
     scores = measured.scores
     if not scores and not judged.ballots:
-        told = f"{task.aggregation} had no scores to work on, so speed and simplicity decided"
+        basis = "speed and simplicity" if timings else "simplicity"
+        told = f"{task.aggregation} had no scores to work on, so {basis} decided"
         return by_speed(field, timings, task.reliabilities), (told,)
     prefer = by_speed(field, (), task.reliabilities).order
     if task.aggregation == "borda":
@@ -208,21 +234,22 @@ def _decided(
     ranking = (*order, *others, *unlisted, *sorted(out, key=lambda name: -_passed(gate, name)))
     names = {candidate.name for candidate in candidates}
     winners = [name for name in order if name in names]
-    share = len(winners) / len(candidates)
-    notes = [*task.notes, *trial.notes]
-    if task.quorum is not None and share < task.quorum:
-        notes.append(f"the quorum of {task.quorum:.0%} was not reached: {share:.0%} agree; decide by hand")
-    if len(compared.supports) > 1 and compared.supports[0] == compared.supports[1]:
-        notes.append("two behaviours have equal support; the order of the candidates decided between them")
-    if gate and all(result.passed and not all(result.passed) for result in gate):
-        notes.append("no candidate passes all visible tests; those with the most were kept")
+    voters = len(candidates) + len(task.absent)
+    is_answered = _is_answered(compared)
+    share = (len(winners) if is_answered else 0) / voters if compared.calls else None
+    quorum_met = None if task.quorum is None else share is not None and share >= task.quorum
+    warnings = _warnings(task, gate, compared, share, voters, quorum_met)
+    notes = [*task.notes, *trial.notes, *warnings]
+    if is_answered and len(compared.supports) > 1 and compared.supports[0] == compared.supports[1]:
+        by = "the voters' records, then" if task.reliabilities else ""
+        notes.append(f"two behaviours have equal support; {by} the order of the candidates decided between them")
     return Decision(
         winner=order[0],
         ranking=ranking,
         agreement_share=share,
         gated_out=out,
-        groups=compared.groups,
-        group_scores=compared.supports,
+        groups=compared.groups if compared.calls else (),
+        group_scores=compared.supports if compared.calls else (),
         aggregation=task.aggregation,
         tied=trial.ranked.tied,
         gate=tuple(gate),
@@ -233,8 +260,37 @@ def _decided(
         sensitivity=_sensitivity(trial.measured, trial.ranked, task),
         difference=first_difference(order[0], ranking[1:], compared),
         notes=tuple(notes),
+        warnings=warnings,
+        quorum_met=quorum_met,
         not_measured=tuple(trial.measured.not_measured),
     )
+
+
+def _warnings(
+    task: VoteTask,
+    gate: Sequence[GateResult],
+    compared: Compared,
+    share: float | None,
+    voters: int,
+    quorum_met: bool | None,
+) -> tuple[str, ...]:
+    """What makes the decision doubtful, most urgent first."""
+    told = []
+    if gate and all(result.passed and not any(result.passed) for result in gate):
+        told.append("no candidate passes any visible test: are the tests and the candidates about the same thing?")
+    elif gate and all(result.passed and not all(result.passed) for result in gate):
+        told.append("no candidate passes all visible tests; those with the most were kept")
+    if quorum_met is False:
+        agree = "no call was compared" if share is None else f"{share:.0%} of {voters} voters agree"
+        told.append(f"the quorum of {task.quorum:.0%} was not reached: {agree}; decide by hand")
+    if compared.calls and not any(compared.supports):
+        told.append("no input was answered by any candidate, so nothing is known of who behaves alike")
+    tested = any(result.passed for result in gate)
+    if not compared.calls and not tested:
+        told.append("nothing tells right from wrong: no test was given and no call was compared; give tests or inputs")
+    elif not compared.calls and voters > 1:
+        told.append("no call was compared, so nothing is known of who behaves alike beyond the tests; give inputs")
+    return tuple(told)
 
 
 def first_difference(winner: str, others: Sequence[str], compared: Compared) -> Difference | None:
@@ -243,12 +299,16 @@ def first_difference(winner: str, others: Sequence[str], compared: Compared) -> 
     for name in others:
         for call, one, other in zip(compared.calls, mine, compared.outputs.get(name, ()), strict=False):
             if (one.kind, one.seen) != (other.kind, other.seen):
-                return Difference(call, _shown(one.kind, one.seen), name, _shown(other.kind, other.seen))
+                return Difference(call, _shown(one), name, _shown(other))
     return None
 
 
-def _shown(kind: str, key: str) -> str:
-    return key if kind == "value" else f"{kind}: {key}"
+def _shown(output: Output) -> str:
+    if output.kind != "value":
+        return f"{output.kind}: {output.key}"
+    if output.effect:
+        return f"changes its arguments to {output.shown or output.effect}"
+    return output.shown or output.key
 
 
 def _passed(gate: Sequence[GateResult], name: str) -> int:
@@ -280,29 +340,35 @@ def _by_words(candidates: Sequence[Candidate], task: VoteTask) -> tuple[Decision
         decision = _by_agreement(candidates, task, (told, told_why, *measured.notes))
         return decision, Circumstances(not_measured=measured.not_measured, behaviour_compared=True)
     ranked, notes = rank_field(candidates, task, measured, judged, ())
+    warnings: tuple[str, ...] = ()
+    if task.quorum is not None:
+        warnings = (f"the quorum of {task.quorum:.0%} was not reached: scores do not tell who agrees",)
     decision = Decision(
         winner=ranked.order[0],
         ranking=ranked.order,
-        agreement_share=1 / len(candidates),
+        agreement_share=None,
         aggregation=task.aggregation,
         tied=ranked.tied,
         scores=measured.scores,
         totals=ranked.totals,
         pareto=ranked.front,
         sensitivity=_sensitivity(measured, ranked, task),
-        notes=(told, *task.notes, *measured.notes, *judged.notes, *notes),
+        notes=(told, *task.notes, *measured.notes, *judged.notes, *notes, *warnings),
+        warnings=warnings,
+        quorum_met=None if task.quorum is None else False,
         not_measured=tuple(measured.not_measured),
     )
-    return decision, Circumstances(not_measured=measured.not_measured)
+    return decision, Circumstances(not_measured=measured.not_measured, ballots=ranked.ballots)
 
 
 def _by_agreement(candidates: Sequence[Candidate], task: VoteTask, notes: Sequence[str]) -> Decision:
-    heard = poll(((one.name, one.source) for one in candidates), quorum=task.quorum)
+    heard = poll(((one.name, one.source) for one in candidates), quorum=task.quorum, absent=len(task.absent))
     order = tuple(name for group in heard.groups for name in group)
     supports = tuple(len(group) / len(candidates) for group in heard.groups)
     told = [*notes, *task.notes, f"answers were compared as {heard.form}"]
+    warnings: tuple[str, ...] = ()
     if not heard.reached:
-        told.append(f"the quorum of {task.quorum:.0%} was not reached: {heard.share:.0%} agree; decide by hand")
+        warnings = (f"the quorum of {task.quorum:.0%} was not reached: {heard.share:.0%} agree; decide by hand",)
     return Decision(
         winner=order[0],
         ranking=order,
@@ -311,14 +377,24 @@ def _by_agreement(candidates: Sequence[Candidate], task: VoteTask, notes: Sequen
         group_scores=supports,
         aggregation=task.aggregation,
         tied=(*heard.voters[1:], *heard.tied),
-        notes=tuple(told),
+        notes=(*told, *warnings),
+        warnings=warnings,
+        quorum_met=None if task.quorum is None else heard.reached,
     )
 
 
 def _documented(decision: Decision, about: Circumstances, task: VoteTask, voters: int) -> Decision:
     scored = list(dict.fromkeys(score.criterion for score in decision.scores))
     weights = shares_of(scored, task.weights) if scored and decision.totals else {}
-    about = replace(about, description=task.description, weights=weights, voters=voters)
+    about = replace(
+        about,
+        description=task.description,
+        weights=weights,
+        voters=voters + len(task.absent),
+        absent=task.absent,
+        rejected=task.rejected,
+        judgements=task.judgements,
+    )
     return replace(decision, rationale=rationale_of(decision, about))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ptx_prefect.errors import VoteError
+from ptx_prefect.vote.checks import calls_entry
 from ptx_prefect.vote.criteria import check_criteria
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.values import Aggregation, Candidate, GateResult, Output, Timing
@@ -34,8 +35,11 @@ class VoteTask:
         entry_point: the function or class that candidates define; None for answers in words.
         given: candidate to criterion to a score of 0 to 10.
         judgements: what judges said of candidates, each seen alone.
-        reliabilities: candidate to the prior weight of its voter's record (0 to 1); empty: all alike.
-        quorum: the share of the candidates that must agree; a vote below it says so.
+        reliabilities: candidate to its voter's record (0 to 1), which breaks ties; empty: all alike.
+        quorum: the share of the voters that must agree; a vote below it says so.
+        absent: voters that gave no candidate, with the reason; they count in every share of the voters.
+        rejected: what judges answered that does not count, a sentence each.
+        has_judges: whether judges were asked; what they do not score is then not measured, and no reason to stop.
         hybrid: whether a synthesis of the best parts may enter.
         written: a synthesis that a worker wrote; it enters under the same conditions.
         soft_tests: assert statements of unknown quality: evidence, never a gate.
@@ -62,6 +66,9 @@ class VoteTask:
     soft_tests: tuple[str, ...] = ()
     test_command: TestCommand | None = None
     notes: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)
+    rejected: tuple[str, ...] = ()
+    has_judges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,8 @@ def check_vote(candidates: Sequence[Candidate], task: VoteTask) -> None:
     """Refuse a vote that cannot be held.
 
     Raises:
-        VoteError: no candidate, a name that stands twice, criteria that nobody can score.
+        VoteError: no candidate, a name that stands twice, criteria that nobody can score, inputs that are no calls of
+            the entry point.
     """
     if not candidates:
         raise VoteError("a vote needs at least one candidate")
@@ -115,7 +123,11 @@ def check_vote(candidates: Sequence[Candidate], task: VoteTask) -> None:
         raise VoteError(f"candidate names must be unique, found {twice!r} more than once")
     scored = [key for key in task.criteria if all(key in task.given.get(name, {}) for name in names)]
     judged = {one.criterion for one in task.judgements}
-    check_criteria(task.criteria, [*scored, *judged])
+    check_criteria(task.criteria, [*scored, *judged], judged=task.has_judges or bool(judged))
+    entry_point = (task.entry_point or "").partition(".")[0]
+    strange = [call for call in task.inputs if entry_point and not calls_entry(call, entry_point)]
+    if strange:
+        raise VoteError(f"inputs {strange[:3]!r} do not call {task.entry_point!r}; give calls of it")
     idle = sorted(set(task.weights) - set(task.criteria)) if task.criteria else []
     if idle:
         raise VoteError(f"weights name {idle!r}, which are not among the criteria {list(task.criteria)!r}")

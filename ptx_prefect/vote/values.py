@@ -34,6 +34,7 @@ class Output:
         value: the value rebuilt from builtin types; ``None`` where it has no such form (see ``plain``).
         plain: whether ``value`` stands for all of what the call gave.
         effect: canonical text of the arguments after a call that gave None and changed them; else empty.
+        shown: what it gave, as people read it; not compared.
     """
 
     kind: Literal["value", "error", "timeout", "lost"]
@@ -41,6 +42,7 @@ class Output:
     value: object = field(default=None, compare=False)
     plain: bool = field(default=False, compare=False)
     effect: str = ""
+    shown: str = field(default="", compare=False)
 
     @property
     def seen(self) -> str:
@@ -122,6 +124,16 @@ class Score:
     unit: str = ""
     source: Literal["measured", "given", "judged"] = "measured"
 
+    @property
+    def least(self) -> float:
+        """The lower bound by the noise of the measurement: opinions are what they are."""
+        return self.low if self.source == "measured" else self.value
+
+    @property
+    def most(self) -> float:
+        """The upper bound by the noise of the measurement."""
+        return self.high if self.source == "measured" else self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -130,22 +142,24 @@ class Decision:
     Attributes:
         winner: name of the chosen candidate; ``None`` only if there was none to choose.
         ranking: every candidate's name, best first: the winning group, the other groups, the gated out.
-        agreement_share: the part of the voters that kept and behaved like the winner (0 to 1, of all candidates):
-            it works as a confidence.
+        agreement_share: the part of the voters whose candidate was kept and behaves like the winner (0 to 1, of all
+            voters, those that gave none too): it works as a confidence. None where nothing was compared.
         gated_out: names that failed the gate or do not load.
-        groups: names by behaviour, the winning group first.
+        groups: names by behaviour, the winning group first; empty where nothing was compared.
         group_scores: the support of each group, in the same order, as shares of 1.
         tied: names that nothing measured could tell from the winner (order decided).
         totals: weighted totals where the rule made some.
         sensitivity: criterion to the (low, high) weights between which the winner holds.
         notes: what the reader must know: which steps were skipped and why, what the sandbox could not enforce.
+        warnings: those of the notes that make the decision doubtful, most urgent first.
+        quorum_met: whether as many voters agree as the task asks for; None without a quorum.
         not_measured: criteria that were asked for and not measured.
         rationale: the decision documentation (JSON-ready).
     """
 
     winner: str | None
     ranking: tuple[str, ...]
-    agreement_share: float
+    agreement_share: float | None
     gated_out: tuple[str, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
     group_scores: tuple[float, ...] = ()
@@ -159,5 +173,7 @@ class Decision:
     sensitivity: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     difference: Difference | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    quorum_met: bool | None = None
     not_measured: tuple[str, ...] = ()
     rationale: Mapping[str, object] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,16 +12,14 @@ from ptx_prefect.errors import VoteError
 from ptx_prefect.run.outcomes import Done
 from ptx_prefect.spec import Voter, VotingSpec, WorkerRef
 from ptx_prefect.tree.changeset import Changeset
-from ptx_prefect.vote.criteria import check_criteria, known_criterion
+from ptx_prefect.vote.criteria import known_criterion
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.presets import preset, program_in
 from ptx_prefect.vote.pytest_files import FileTests, file_tests
-from ptx_prefect.vote.rules import shares_of
 from ptx_prefect.vote.task import TestCommand, VoteTask
 from ptx_prefect.vote.values import Candidate
 
 _THINKING = ("chat", "agent")
-_NEED_ENTRY = ("tests", "test_files", "test_command", "inputs", "benchmark")
 
 
 def voters_of(spec: VotingSpec, *, default_worker: WorkerRef | None = None) -> tuple[Voter, ...]:
@@ -33,44 +32,6 @@ def voters_of(spec: VotingSpec, *, default_worker: WorkerRef | None = None) -> t
     """
     plain = [Voter(name=one) if isinstance(one, str) else one for one in spec.voters]
     return tuple(_with_model(_described(voter), spec.worker or default_worker) for voter in plain)
-
-
-def mistakes_in_vote(spec: VotingSpec, *, workdir: Path, has_worker: bool = False) -> dict[str, str]:
-    """What stands in the way of this vote, by place, before anything runs; empty if nothing does.
-
-    Args:
-        has_worker: whether the settings name a default worker.
-    """
-    mistakes: dict[str, str] = {}
-    has_scores = True
-    for index, voter in enumerate(voters_of(spec)):
-        place = f"voters[{index}]"
-        ways = [key for key in ("source", "path", "callable", "worker") if getattr(voter, key) is not None]
-        has_scores &= bool(voter.scores)
-        if len(ways) > 1:
-            mistakes[place] = f"has {' and '.join(ways)}; a voter's answer comes from one of them"
-        elif not ways and not (spec.worker or has_worker or voter.scores):
-            mistakes[place] = f"{voter.name!r} has no source, path, callable or worker, and the task names no worker"
-        if voter.path is not None and not (workdir / voter.path).is_file():
-            mistakes[f"{place}.path"] = f"there is no file {voter.path!r} in {str(workdir)!r}"
-        if voter.callable is not None and (problem := _callable_problem(voter.callable)):
-            mistakes[f"{place}.callable"] = problem
-        if not ways and not voter.description and not voter.scores:
-            mistakes[f"{place}.description"] = f"{voter.name!r} is no preset; say what its approach is"
-    for index, path in enumerate(spec.main_task.test_files):
-        if not (workdir / path).exists():
-            mistakes[f"main_task.test_files[{index}]"] = f"there is no {path!r} in {str(workdir)!r}"
-    mistakes |= _criteria_mistakes(spec)
-    readable = any(known.figures for name in spec.main_task.evaluation_criteria if (known := known_criterion(name)))
-    scored = has_scores or spec.judges or readable or spec.aggregation == "consensus"
-    if spec.main_task.entry_point is None and not scored:
-        mistakes["main_task.entry_point"] = "is needed to run and measure candidates; or give scores or judges"
-    if spec.main_task.entry_point is None and spec.synthesis is not None:
-        mistakes["synthesis"] = "needs main_task.entry_point: what cannot be run cannot be held against the others"
-    tried = [key for key in _NEED_ENTRY if getattr(spec.main_task, key)]
-    if spec.main_task.entry_point is None and tried:
-        mistakes["main_task.entry_point"] = f"is needed beside {' and '.join(tried)}: what do the candidates define?"
-    return mistakes
 
 
 def vote_task_of(
@@ -87,11 +48,11 @@ def vote_task_of(
     """
     main = spec.main_task
     criteria = main.evaluation_criteria
-    files = [_tests_in(workdir / path, main.entry_point or "") for path in main.test_files]
+    files = [tests_in(workdir / path, main.entry_point or "") for path in main.test_files]
     return VoteTask(
         description=main.description,
         criteria=criteria,
-        weights=_as_asked(spec.weights, criteria),
+        weights=as_asked(spec.weights, criteria),
         aggregation=spec.aggregation,
         entry_point=main.entry_point,
         prelude=main.prelude,
@@ -99,8 +60,9 @@ def vote_task_of(
         inputs=main.inputs,
         setup=main.setup,
         benchmark=main.benchmark,
-        given={voter.name: _as_asked(voter.scores, criteria) for voter in voters_of(spec) if voter.scores},
+        given={voter.name: as_asked(voter.scores, criteria) for voter in voters_of(spec) if voter.scores},
         judgements=tuple(judgements),
+        has_judges=bool(spec.judges),
         reliabilities=reliabilities or {},
         quorum=spec.quorum,
         hybrid=spec.hybrid,
@@ -121,7 +83,7 @@ def ready_candidate(voter: Voter, *, workdir: Path, entry_point: str | None = No
         return Candidate(voter.name, _text_of(workdir / voter.path), voter.name)
     if voter.callable is not None:
         module, _, function = voter.callable.partition(":")
-        source = _text_of(_module_file(module))
+        source = _text_of(_module_file(module, workdir))
         alias = f"\n\n{entry_point} = {function}\n" if entry_point and entry_point != function else ""
         return Candidate(voter.name, source + alias, voter.name)
     return None
@@ -165,29 +127,7 @@ def _with_model(voter: Voter, fallback: WorkerRef | None) -> Voter:
     return voter.model_copy(update={"worker": config | {"model": found.model}})
 
 
-def _criteria_mistakes(spec: VotingSpec) -> dict[str, str]:
-    criteria = spec.main_task.evaluation_criteria
-    given = [set(_as_asked(voter.scores, criteria)) for voter in voters_of(spec)]
-    scored = set.intersection(*given) if given else set()
-    mistakes = {}
-    if spec.aggregation != "consensus":
-        try:
-            check_criteria(criteria, sorted(scored), judged=bool(spec.judges))
-        except VoteError as error:
-            mistakes["main_task.evaluation_criteria"] = str(error)
-    weights = _as_asked(spec.weights, criteria)
-    idle = sorted(set(weights) - set(criteria))
-    if idle:
-        mistakes["weights"] = f"{idle!r} are not among the evaluation_criteria {list(criteria)!r}"
-    else:
-        try:
-            shares_of(criteria, weights)
-        except VoteError as error:
-            mistakes["weights"] = str(error)
-    return mistakes
-
-
-def _as_asked(values: Mapping[str, float], criteria: Sequence[str]) -> dict[str, float]:
+def as_asked(values: Mapping[str, float], criteria: Sequence[str]) -> dict[str, float]:
     """The mapping under the words that the task uses for its criteria."""
     words = {known.name: name for name in reversed(criteria) if (known := known_criterion(name))}
     found = {}
@@ -205,7 +145,12 @@ def _test_command(spec: VotingSpec, workdir: Path) -> TestCommand | None:
     return replace(command, deadline_s=spec.timeout_seconds) if spec.timeout_seconds else command
 
 
-def _tests_in(path: Path, entry_point: str) -> FileTests:
+def tests_in(path: Path, entry_point: str) -> FileTests:
+    """The tests of a file.
+
+    Raises:
+        VoteError: it cannot be read, or holds no test that can be used.
+    """
     found = file_tests(_text_of(path), entry_point=entry_point, path=path.name)
     if not found.tests:
         raise VoteError(
@@ -214,24 +159,38 @@ def _tests_in(path: Path, entry_point: str) -> FileTests:
     return found
 
 
-def _callable_problem(target: str) -> str | None:
+def callable_problem(target: str, workdir: Path) -> str | None:
+    """Why a callable cannot be a candidate; None where it can."""
     module, _, function = target.partition(":")
     if not (function.isidentifier() and all(part.isidentifier() for part in module.split("."))):
         return f'takes "package.module:function", found {target!r}'
     try:
-        _module_file(module)
+        tree = ast.parse(_text_of(_module_file(module, workdir)))
     except VoteError as error:
         return str(error)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return f"module {module!r} is no Python: {error}"
+    if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)):
+        return (
+            f"module {module!r} has relative imports, and a candidate runs alone, outside of its package; make them "
+            "absolute, or give a source or a path that stands alone"
+        )
     return None
 
 
-def _module_file(module: str) -> Path:
+def _module_file(module: str, workdir: Path) -> Path:
+    """The module's source: in the user's own directory, as for callable workers, else where it is installed."""
+    place = workdir.joinpath(*module.split("."))
+    for own in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
+        if own.is_file():
+            return own
     try:
         found = importlib.util.find_spec(module)
     except (ImportError, ValueError, AttributeError) as error:
         raise VoteError(f"module {module!r} cannot be found: {error}") from None
     if found is None or not found.has_location or found.origin is None or not found.origin.endswith(".py"):
-        raise VoteError(f"module {module!r} is not installed as Python source; give a path or a source")
+        told = f"module {module!r} is neither in {str(workdir)!r} nor installed as Python source"
+        raise VoteError(f"{told}; give a path or a source")
     return Path(found.origin)
 
 

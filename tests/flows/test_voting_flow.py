@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from ptx_prefect import SpecError, execute, voting
+from ptx_prefect.errors import RunError
 
 FAST = "def total(n):\n    return n * (n + 1) // 2\n"
 SLOW = "def total(n):\n    found = 0\n    for i in range(n + 1):\n        found += i\n    return found\n"
@@ -60,6 +61,23 @@ def test_voters_that_write_their_candidate_run_like_sections_and_a_failed_one_is
     assert report["results"]["decision"]["winner"] == "fast"
     assert [row["name"] for row in report["results"]["unfinished_sections"]] == ["broken"]
     assert any("'broken' was dropped" in note for note in report["notes"])
+    assert report["results"]["decision"]["agreement_share"] == pytest.approx(2 / 3)
+
+    with pytest.raises(RunError) as caught:
+        execute({**task(voter("fast"), voter("broken")), "fail_fast": True})
+    assert caught.value.report is not None
+    assert "fail_fast" in str(caught.value) and caught.value.report["status"] == "failed"
+
+
+def test_judges_that_return_nonsense_lose_neither_the_vote_nor_the_report(tmp_path: Path) -> None:
+    (tmp_path / "judge.py").write_text("def nonsense(): return 'I like it'\n")
+    judge = {"kind": "callable", "target": "judge:nonsense"}
+    spec = task({"name": "slow", "source": SLOW}, {"name": "fast", "source": FAST}, evaluation_criteria=["elegance"])
+    report = voting({**spec, "judges": [judge]})
+
+    assert report["results"]["decision"]["not_measured"] == ["elegance"]
+    assert sum("does not count" in note for note in report["notes"]) == 2
+    assert {path.name for path in Path(report["artifacts"]["candidates"]).iterdir()} == {"slow.py", "fast.py"}
 
 
 def test_the_table_of_the_specification_gives_23_21_26_and_the_hybrid() -> None:

@@ -119,8 +119,8 @@ def _maker(call: str, entry_point: str, namespace: dict[str, Any]) -> Callable[[
             value.close()
             raise TypeError("gives a coroutine: ask for it by await")
         if value is None and given is not None:
-            after = key_of(encode(given))
-            return [None, after] if after != key_of(encode(arguments())) else [None]
+            after = encode(given)
+            return [None, after] if key_of(after) != key_of(encode(arguments())) else [None]
         return [encode(value)]
 
     def run_program() -> list[Any]:

@@ -23,6 +23,10 @@ def derived(**main_task: Any) -> dict[str, Any]:
     return {"task_id": "t", "mode": "sectioning", "main_task": {"description": "d"} | main_task, "worker": ECHO}
 
 
+JUDGE = {"kind": "callable", "target": "json:loads"}
+OWN_MODEL = {"provider": "openai", "model": "nobody-knows-it", "base_url": "http://127.0.0.1:9/v1", "key_env": ""}
+
+
 def voting(voters: Any = None, *, more: dict[str, Any] | None = None, **main_task: Any) -> dict[str, Any]:
     voters = [{"name": "a", "source": "f = int"}] if voters is None else voters
     task = {"description": "d", "entry_point": "f", "tests": ["assert f(1) == 1"]} | main_task
@@ -130,7 +134,53 @@ CASES: dict[str, tuple[Any, str, str]] = {
         "after[0].worker.kind",
         "did you mean 'command'?",
     ),
-    "worker of a judge": (voting(more={"judges": [{"kind": "chta"}]}), "judges[0].kind", "did you mean 'chat'?"),
+    "worker of a judge": (
+        voting(more={"judges": [{"kind": "chta"}]}, evaluation_criteria=["readability"]),
+        "judges[0].kind",
+        "did you mean 'chat'?",
+    ),
+    "worker of a synthesis": (voting(more={"synthesis": {"kind": "chta"}}), "synthesis.kind", "did you mean 'chat'?"),
+    "input that asks something else": (voting(inputs=["g(3)"]), "main_task.inputs[0]", "does not call 'f'"),
+    "tests that assert nothing": (voting(tests=["f(1) == 1"]), "main_task.tests[0]", "asserts nothing about 'f'"),
+    "test command that is not there": (
+        voting(test_command=["no-such-program"]),
+        "main_task.test_command",
+        "there is no program",
+    ),
+    "weights that change nothing": (
+        voting(more={"aggregation": "borda", "weights": {"performance": 2}}),
+        "weights",
+        "change nothing with 'borda'",
+    ),
+    "judges of a consensus": (
+        voting(more={"aggregation": "consensus", "judges": [JUDGE]}, evaluation_criteria=["readability"]),
+        "judges",
+        "change nothing with 'consensus'",
+    ),
+    "judges of what is measured": (voting(more={"judges": [JUDGE]}), "judges", "have nothing to judge"),
+    "score of no criterion": (
+        voting([{"name": "a", "source": "f = 1", "scores": {"performnce": 3}}]),
+        "voters[0].scores.performnce",
+        "not among the evaluation_criteria",
+    ),
+    "one measurement under two words": (
+        voting(evaluation_criteria=["performance", "speed"]),
+        "main_task.evaluation_criteria",
+        "would count 2 times",
+    ),
+    "callable that needs its package": (
+        voting([{"name": "a", "callable": "json:dumps"}]),
+        "voters[0].callable",
+        "relative imports",
+    ),
+    "dollars for a model without a price": (
+        voting(
+            ["functional"],
+            more={"worker": {"kind": "chat", "model": OWN_MODEL}, "budget": {"usd": 1}},
+        ),
+        "budget.usd",
+        "no price is known for 'nobody-knows-it'",
+    ),
     "checks for a command": (
         sectioning(PART | {"checks": [["true"]]}),
         "main_task.components[0].worker.checks",

@@ -45,6 +45,21 @@ def test_candidates_that_only_fail_or_give_none_come_last_without_support() -> N
     assert supports == (1.0, 0.0, 0.0)
 
 
+def test_where_all_fail_each_stands_alone_without_support() -> None:
+    groups, supports = group_by_behaviour({"a": answers("!Name"), "b": answers("!Name"), "c": answers("None")})
+
+    assert groups == (("a",), ("b",), ("c",))
+    assert supports == (0.0, 0.0, 0.0)
+
+
+def test_records_break_ties_and_overturn_nothing() -> None:
+    proven = Behaviour(answers("9").outputs, weight=0.9)
+    even = group_by_behaviour({"a": answers("1"), "proven": proven})[0]
+    outvoted = group_by_behaviour({"a": answers("1"), "b": answers("1"), "proven": proven})[0]
+
+    assert (even[0], outvoted[0]) == (("proven",), ("a", "b"))
+
+
 def test_tests_of_unknown_quality_decide_between_groups_of_one_size() -> None:
     groups, _ = group_by_behaviour({"a": answers("1", credence=0.2), "b": answers("2", credence=0.9)})
 

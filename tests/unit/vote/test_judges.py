@@ -11,6 +11,7 @@ from ptx_prefect.vote.judges import (
     judge_instruction,
     judgements_from,
 )
+from ptx_prefect.vote.rules import weighted_score
 
 
 def judged(**judges):
@@ -28,10 +29,27 @@ def test_one_judge_cannot_decide():
     assert {score.source for score in result.scores} == {"judged"}
 
 
-def test_bounds_are_the_medians_without_any_one_judge():
-    score = combine_judgements(judged(x={"a": 2}, y={"a": 4}, z={"a": 9})).scores[0]
+def test_with_five_judges_bounds_are_the_medians_without_any_one_of_them():
+    score = combine_judgements(
+        judged(**{name: {"a": n} for name, n in zip("vwxyz", (1, 2, 4, 9, 9), strict=True)})
+    ).scores[0]
 
     assert (score.low, score.value, score.high) == (3, 4, 6.5)
+
+
+def test_of_three_judges_two_decide():
+    rows = judged(x={"quick": 1, "plain": 9}, y={"quick": 1, "plain": 9}, z={"quick": 9, "plain": 1})
+    ranked = weighted_score(combine_judgements(rows).scores, prefer=("quick", "plain"))
+
+    assert (ranked.order, ranked.tied) == (("plain", "quick"), ())
+
+
+def test_judges_at_odds_leave_a_tie_in_which_the_higher_total_comes_first():
+    scores = {"v": (1, 9), "w": (1, 9), "x": (9, 1), "y": (9, 1), "z": (6, 5)}
+    rows = judged(**{judge: {"a": one, "b": other} for judge, (one, other) in scores.items()})
+    ranked = weighted_score(combine_judgements(rows).scores, prefer=("b", "a"))
+
+    assert (ranked.order, ranked.tied) == (("a", "b"), ("b",))
 
 
 def test_a_judge_who_skips_a_candidate_is_left_out_and_named():

@@ -13,7 +13,9 @@ from dataclasses import replace
 import pytest
 
 from ptx_prefect.errors import VoteError
+from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
 from ptx_prefect.vote.judges import Judgement
+from ptx_prefect.vote.page import rationale_page
 from ptx_prefect.vote.run import hold_vote
 from ptx_prefect.vote.task import Compared, VoteTask
 from ptx_prefect.vote.values import Candidate, GateResult, Output, Timing
@@ -52,15 +54,15 @@ class Laboratory:
     def compare(self, candidates):
         outputs = {}
         for one in candidates:
-            namespace = self._namespace(one.source)
-            outputs[one.name] = tuple(Output("value", repr(eval(call, namespace))) for call in self.task.inputs)
-        groups = {}
-        for name, found in outputs.items():
-            groups.setdefault(found, []).append(name)
-        ordered = sorted(groups.values(), key=len, reverse=True)
-        return Compared(
-            tuple(map(tuple, ordered)), tuple(len(g) / len(candidates) for g in ordered), self.task.inputs, outputs
-        )
+            outputs[one.name] = tuple(self._asked(call, self._namespace(one.source)) for call in self.task.inputs)
+        groups, supports = group_by_behaviour({name: Behaviour(found) for name, found in outputs.items()})
+        return Compared(groups, supports, self.task.inputs, outputs)
+
+    def _asked(self, call, namespace):
+        try:
+            return Output("value", repr(eval(call, namespace)))
+        except Exception as error:
+            return Output("error", type(error).__name__)
 
     def measure(self, candidates):
         times = [(one.name, sum(map(float, re.findall(r"COST_\w+ = ([\d.]+)", one.source)))) for one in candidates]
@@ -129,6 +131,54 @@ class TestCorrectnessFirst:
         assert decision.ranking == ("a", "b")
 
 
+class TestWhatIsNotKnown:
+    """A decision claims no agreement that nobody measured."""
+
+    def test_inputs_that_nobody_answers_are_no_agreement(self):
+        decision = held({"a": program("x * 2", 4), "b": program("7", 1)}, tests=(), inputs=("f()",))
+
+        assert decision.agreement_share == 0
+        assert decision.groups == (("a",), ("b",))
+        assert decision.rationale["confidence"]["estimate"] is None
+        assert decision.warnings[0].startswith("no input was answered")
+
+    def test_without_tests_and_inputs_nothing_is_claimed(self):
+        decision = held({"a": program("x * 2", 4), "b": program("7", 1)}, tests=(), inputs=())
+
+        assert (decision.agreement_share, decision.groups) == (None, ())
+        assert "nothing tells right from wrong" in decision.warnings[0]
+
+    def test_given_scores_are_no_agreement(self):
+        task = VoteTask("x", ("beauty",), aggregation="weighted_score", given={"a": {"beauty": 1}, "b": {"beauty": 2}})
+
+        assert hold_vote([Candidate("a", ""), Candidate("b", "")], task).agreement_share is None
+
+    def test_simplicity_decides_where_nothing_is_timed(self):
+        decision = held({"a": program("x * 2", 4)}, aggregation="pareto", criteria=("correctness",), tests=())
+
+        assert any("so simplicity decided" in note for note in decision.notes)
+
+    def test_a_failed_gate_has_no_estimated_chance(self):
+        decision = held({"a": program("2", 1), "b": program("2", 1)}, tests=("assert f(1) == 3",))
+
+        assert decision.rationale["confidence"]["estimate"] is None
+        assert "passes any visible test" in decision.warnings[0]
+
+    def test_voters_without_a_candidate_count_in_share_and_quorum_and_are_told(self):
+        decision = held({"a": program("x * 2", 1)}, quorum=0.6, absent={"b": "timed out", "c": "no program"})
+
+        assert decision.agreement_share == pytest.approx(1 / 3)
+        assert decision.quorum_met is False
+        assert "33% of 3 voters" in decision.warnings[0]
+        assert [row["voter"] for row in decision.rationale["dropped_voters"]] == ["b", "c"]
+        assert "timed out" in rationale_page(decision.rationale)
+
+    def test_answers_in_words_count_the_absent_too(self):
+        decision = hold_vote([Candidate("a", "yes")], VoteTask(quorum=0.5, absent={"b": "x", "c": "y"}))
+
+        assert (decision.agreement_share, decision.quorum_met) == (pytest.approx(1 / 3), False)
+
+
 class TestRules:
     def test_times_within_the_noise_are_a_tie_that_simplicity_resolves(self):
         twisted = "COST_f = 1.0\ndef f(x):\n    if x:\n        if x > 0:\n            return x * 2\n    return x + x\n"
@@ -167,8 +217,12 @@ class TestRules:
         scores = {"a": 3, "b": 8, "wrong": 10}
         judgements = tuple(Judgement(judge, name, "beauty", scores[name]) for judge in "xyz" for name in rows)
         decision = held(rows, aggregation=aggregation, criteria=("beauty",), judgements=judgements)
+        page = rationale_page(decision.rationale)
 
         assert decision.ranking == ("b", "a", "wrong")
+        assert set(decision.rationale["ballots"]) == {"x", "y", "z"}
+        assert "| x | wrong | beauty | 10 |" in page
+        assert ("| x | b > a |" if aggregation == "borda" else "| x | b |") in page
 
     def test_what_cannot_be_measured_is_named_and_speed_decides(self):
         decision = held({"a": program("x * 2", 4), "b": program("x + x", 1)}, criteria=("memory",))

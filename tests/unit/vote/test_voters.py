@@ -11,9 +11,10 @@ from ptx_prefect.errors import VoteError
 from ptx_prefect.run.outcomes import Done
 from ptx_prefect.spec import Voter, parse_spec, read_spec
 from ptx_prefect.tree.changeset import Changeset, FileChange
+from ptx_prefect.vote.mistakes import mistakes_in_vote
 from ptx_prefect.vote.run import hold_vote
 from ptx_prefect.vote.values import Candidate
-from ptx_prefect.vote.voters import mistakes_in_vote, ready_candidate, vote_task_of, voters_of, written_candidate
+from ptx_prefect.vote.voters import ready_candidate, vote_task_of, voters_of, written_candidate
 
 ROOT = Path(__file__).parents[3]
 
