@@ -9,19 +9,19 @@ import ast
 import copy
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ptx_prefect.errors import VoteError
-from ptx_prefect.vote.inside.wire import Drained, Opaque, encode, shown
+from ptx_prefect.vote.inside.wire import Drained, Opaque, encode, plain_text, shown
+from ptx_prefect.vote.recording import Known, program_of
 from ptx_prefect.vote.sandbox import Limits, Sandbox
 from ptx_prefect.vote.values import Output
 
 _SLOT = "_ptx_value_"
-_SEEN = "_ptx_seen"
 _CHUNK = 400
-_RUN = {ast.FunctionDef: "{}()", ast.AsyncFunctionDef: "__import__('asyncio').run({}())"}
 _OPERATORS: Mapping[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: lambda left, right: left == right,
     ast.NotEq: lambda left, right: left != right,
@@ -34,6 +34,7 @@ _OPERATORS: Mapping[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Is: lambda left, right: left is right,
     ast.IsNot: lambda left, right: left is not right,
 }
+_BY_NAME = {kind.__name__: apply for kind, apply in _OPERATORS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,13 @@ class Check:
         source: the test as it was given.
         calls: what the candidate is asked, as source; for a test of many statements, the one program.
         judgement: an expression over ``_ptx_value_0`` and so on; ``None`` for a program.
-        expected: for a program, by the number of each assert: operator and expected value, or ``None`` where the
-            candidate's own process had to be believed.
-        needed: for a program, the asserts that must have been reached.
+        expected, needed: for a program, what its records must be; see :class:`~ptx_prefect.vote.recording.Program`.
     """
 
     source: str
     calls: tuple[str, ...]
     judgement: str | None
-    expected: tuple[tuple[str, object] | None, ...] = ()
+    expected: tuple[Known | None, ...] = ()
     needed: frozenset[int] = frozenset()
 
     @property
@@ -76,7 +75,8 @@ def make_check(source: str, entry_point: str) -> Check:
         rest = cut.visit(copy.deepcopy(body[0].test))
         if cut.calls and not _mentions(rest, entry_point):
             return Check(source, tuple(cut.calls), ast.unparse(rest))
-    check = _program(source, body)
+    made = program_of(body)
+    check = Check(source, (made.text,), None, made.expected, made.needed)
     if not any(_mentions(node, entry_point) for node in body) or not check.expected:
         raise VoteError(f"test {source[:80]!r} asserts nothing about {entry_point!r}")
     return check
@@ -134,56 +134,6 @@ class _Cut(ast.NodeTransformer):
 def _is_asyncio_run(node: ast.AST) -> bool:
     """``asyncio.run(one_argument)``, which says the same as ``await``."""
     return isinstance(node, ast.Call) and ast.unparse(node.func) == "asyncio.run" and len(node.args) == 1
-
-
-def _program(source: str, body: list[ast.stmt]) -> Check:
-    """Statements that record what each assert sees; expected literals are left out of it."""
-    record = _Record()
-    changed = [record.visit(copy.deepcopy(node)) for node in body]
-    tests = [
-        node
-        for node in body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
-    ]
-    calls = [ast.parse(_RUN[type(node)].format(node.name)).body[0] for node in tests]
-    start = ast.parse(f"{_SEEN} = []").body
-    program = ast.unparse(ast.fix_missing_locations(ast.Module([*start, *changed, *calls], [])))
-    top = frozenset(number for number, node in enumerate(record.asserts) if any(node == other for other in record.top))
-    return Check(source, (program,), None, tuple(record.expected), top)
-
-
-class _Record(ast.NodeTransformer):
-    def __init__(self) -> None:
-        self.expected: list[tuple[str, object] | None] = []
-        self.asserts: list[ast.Assert] = []
-        self.top: list[ast.Assert] = []
-        self.depth = 0
-
-    def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, ast.Assert):
-            return self._recorded(node)
-        self.depth += isinstance(node, ast.For | ast.While | ast.If | ast.Try | ast.With)
-        changed = self.generic_visit(node)
-        self.depth -= isinstance(node, ast.For | ast.While | ast.If | ast.Try | ast.With)
-        return changed
-
-    def _recorded(self, node: ast.Assert) -> ast.stmt:
-        seen: ast.expr = ast.Call(ast.Name("bool", ast.Load()), [node.test], [])
-        known: tuple[str, object] | None = None
-        if isinstance(node.test, ast.Compare) and len(node.test.ops) == 1:
-            try:
-                known = type(node.test.ops[0]).__name__, ast.literal_eval(node.test.comparators[0])
-                seen = node.test.left
-            except (ValueError, TypeError, MemoryError, RecursionError):
-                known = None
-        number = len(self.expected)
-        self.expected.append(known)
-        self.asserts.append(node)
-        if self.depth == 0:
-            self.top.append(node)
-        pair = ast.Tuple([ast.Constant(number), seen], ast.Load())
-        method = ast.Attribute(ast.Name(_SEEN, ast.Load()), "append", ast.Load())
-        return ast.copy_location(ast.Expr(ast.Call(method, [pair], [])), node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,23 +201,64 @@ def _operand(node: ast.expr, outputs: Sequence[Output]) -> object:
 def _judge_program(check: Check, seen: object) -> Verdict:
     if not isinstance(seen, list) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in seen):
         return Verdict(False, "did not record its asserts")
-    if not check.needed <= {number for number, _ in seen}:
-        return Verdict(False, "did not reach every assert")
     for number, value in seen:
         if not isinstance(number, int) or not 0 <= number < len(check.expected):
             return Verdict(False, "did not record its asserts")
         known = check.expected[number]
-        if known is None:
-            passed = value is True
-        else:
-            operators = {kind.__name__: apply for kind, apply in _OPERATORS.items()}
-            try:
-                passed = bool(operators[known[0]](value, known[1]))
-            except TypeError:
-                passed = False
-        if not passed:
-            return Verdict(False, shown(value))
-    return Verdict(bool(seen))
+        if not (value is True if known is None else _is_as_known(known, value)):
+            return Verdict(False, _told(known, value))
+    if not check.needed <= {number for number, _ in seen}:
+        return Verdict(False, "did not reach every assert")
+    is_silent = all(known is not None and known[0] == "unreached" for known in check.expected)
+    return Verdict(bool(seen) or is_silent, "" if seen or is_silent else "reached no assert")
+
+
+def _is_as_known(known: Known, value: object) -> bool:
+    kind, wanted = known
+    try:
+        if kind == "unreached":
+            return False
+        if kind == "raises":
+            return _is_raised(wanted, value)
+        if kind == "approx":
+            return _is_close(value, *wanted)  # type: ignore[misc]  # value, relative and absolute tolerance
+        return bool(_BY_NAME[kind](value, wanted))
+    except (TypeError, ValueError, re.error):
+        return False
+
+
+def _is_raised(names: Any, value: Any) -> bool:
+    """Whether one of the classes was raised, or one derived from it, and its text matches the pattern."""
+    if value is None:
+        return False
+    bases, text, pattern = value
+    return bool(set(names) & set(bases)) and (pattern is None or re.search(pattern, text) is not None)
+
+
+def _is_close(value: Any, wanted: Any, rel: float | None, tolerance: float | None) -> bool:
+    """As ``pytest.approx``: numbers, and lists, tuples and dicts of them, to 1e-6 of the wanted ones or 1e-12."""
+    if isinstance(wanted, dict):
+        return set(value) == set(wanted) and all(_is_close(value[key], wanted[key], rel, tolerance) for key in wanted)
+    if isinstance(wanted, list | tuple):
+        pairs = zip(value, wanted, strict=True)
+        return all(_is_close(one, other, rel, tolerance) for one, other in pairs)
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float | complex):
+        return bool(value == wanted)
+    share = rel if rel is not None else 1e-6 if tolerance is None else 0.0
+    allowed = max(share * abs(wanted), 1e-12 if tolerance is None else tolerance)
+    return bool(value == wanted or abs(value - wanted) <= allowed)
+
+
+def _told(known: Known | None, value: object) -> str:
+    """What was seen instead, in words."""
+    if known is not None and known[0] == "unreached":
+        return f"reached {known[1]!r}"
+    if known is not None and known[0] == "raises":
+        wanted = " or ".join(known[1])  # type: ignore[arg-type]  # names
+        if isinstance(value, tuple) and value and isinstance(value[0], list) and value[0]:
+            return plain_text(f"raised {value[0][0]} ({str(value[1])[:80]}), not {wanted} as asked for")
+        return f"raised nothing, not {wanted}"
+    return shown(value)
 
 
 def _judge_apart(cases: Sequence[tuple[Check, Sequence[Output]]], sandbox: Sandbox, prelude: str) -> list[Verdict]:

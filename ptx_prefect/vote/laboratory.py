@@ -147,7 +147,11 @@ class Trials:
         return Compared(groups, supports, calls, outputs)
 
     def measure(self, candidates: Sequence[Candidate]) -> tuple[Timing, ...]:
-        """Timings of the benchmark, or of inputs that every candidate answers; of each program text once."""
+        """Timings of the benchmark, or of inputs that every candidate answers; of each program text once.
+
+        Raises:
+            VoteError: the given benchmark, or its setup, fails for every candidate alike.
+        """
         different = {one.source: one for one in candidates}
         work = self._workload(list(different.values()))
         if work is None:
@@ -158,6 +162,8 @@ class Trials:
             self._times[key] = time_candidates(
                 list(different.values()), work, self.sandbox, protocol=self.settings.protocol, lock=lock
             )
+        if work.is_given:
+            _refuse_benchmark(self._times[key])
         times = dict(zip(different, self._times[key], strict=True))
         return tuple(replace(times[one.source], candidate=one.name) for one in candidates)
 
@@ -165,7 +171,12 @@ class Trials:
         """What the sandbox could not enforce, and tests that were left out."""
         believed = [check.source for check in self.questions.tests if check.believes]
         told = [f"decided in the candidate's own process: {source[:80]!r}" for source in believed]
-        return (*self.sandbox.missing, *self.questions.notes, *told, *self._out_of_time())
+        return (*self.sandbox.missing, *self.questions.notes, *self._not_imported(), *told, *self._out_of_time())
+
+    def _not_imported(self) -> tuple[str, ...]:
+        """Said, since programs that rely on such an import fail for no fault of theirs."""
+        missing = dict.fromkeys(line for one in self._evidence.values() for line in one.observed.missing)
+        return tuple(f"the prelude's import failed, and candidates that need it fail: {line}" for line in missing)
 
     def _out_of_time(self) -> tuple[str, ...]:
         """Said, since a limit that is too short for the work makes right programs fail."""
@@ -224,3 +235,10 @@ class Trials:
             for one, outputs in zip(candidates, seen, strict=True)
         }
         return Workload(task.entry_point or "", tuple(usable), task.prelude, task.setup, keys)
+
+
+def _refuse_benchmark(timings: Sequence[Timing]) -> None:
+    """What fails alike for every candidate is no candidate's fault."""
+    problems = {timing.problem for timing in timings}
+    if len(problems) == 1 and (problem := problems.pop()):
+        raise VoteError(f"main_task.{problem}; it fails alike for every candidate, so correct it")

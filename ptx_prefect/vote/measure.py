@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.vote.criteria import NOISE_RATIO
+from ptx_prefect.vote.inside.wire import plain_text
 from ptx_prefect.vote.replies import Reply
 from ptx_prefect.vote.sandbox import Limits, Sandbox
 from ptx_prefect.vote.values import Candidate, Timing
@@ -300,7 +301,7 @@ class _Stopwatch:
         reps = [frame for frame in reply.frames if _is_rep(frame)]
         last = reply.frames[-1] if reply.frames else None
         if not reply.finished or not reps or last is None or last[0] != "keys":
-            return capped
+            return replace(capped, problem=_problem_of(reply))
         expected = self.workload.keys.get(name)
         if expected is not None and last[1] != list(expected):
             return capped  # fast because it answered something else
@@ -315,6 +316,16 @@ class _Stopwatch:
             first[half], again[half] = first_s, again_s
             timing = replace(timing, first_s=(first[0], first[1]), again_s=(again[0], again[1]))
         return timing
+
+
+def _problem_of(reply: Reply) -> str:
+    """What the benchmark raised, or its setup: the program itself was loaded before. Empty where time ran out."""
+    if not reply.finished or not reply.frames:
+        return ""
+    if reply.problem is not None:
+        return f"setup: {reply.problem}"
+    kind, told = reply.frames[-1][0], reply.frames[-1][-1]
+    return f"benchmark: {plain_text(str(told))[:200]}" if kind == "error" else ""
 
 
 def _account_for_each_other(told_s: float, used_s: float, idle_s: float) -> bool:

@@ -186,7 +186,7 @@ def _timings(timings: Mapping[str, Any]) -> str:
     body = [
         [
             _cell(row["candidate"]),
-            "over the limit" if row["capped"] else figure_text(row["thread_s"], "s"),
+            _cell(row["problem"] or "over the limit") if row["capped"] else figure_text(row["thread_s"], "s"),
             "" if row["capped"] else figure_text(row["wall_s"], "s"),
             str(row["repetitions"]),
             str(row["loops"]),

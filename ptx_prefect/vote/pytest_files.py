@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ptx_prefect.errors import VoteError
+from ptx_prefect.vote.file_imports import about_candidate
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -36,17 +37,18 @@ class _Found:
 def file_tests(text: str, *, entry_point: str, path: str = "the test file") -> FileTests:
     """The tests that a pytest file holds for the entry point.
 
-    Imports of the entry point are dropped: it stands in the namespace already. All other statements of the file come
-    with every test.
+    The module that the file takes the entry point from is the candidate, by whatever name. All other statements of the
+    file come with every test.
 
     Raises:
         VoteError: the file is not Python.
     """
     try:
-        body = ast.parse(text).body
+        tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise VoteError(f"{path!r} is no Python ({error}); give pytest files") from None
-    shared = [kept for node in body if (kept := _without_entry(node, entry_point)) and not _is_test(kept)]
+    body = about_candidate(tree, entry_point).body
+    shared = [node for node in body if not _is_test(node)]
     found = _Found()
     for node in body:
         if isinstance(node, _FUNCTIONS) and node.name.startswith("test"):
@@ -156,15 +158,3 @@ def _is_test(node: ast.stmt) -> bool:
     if isinstance(node, _FUNCTIONS):
         return node.name.startswith("test")
     return isinstance(node, ast.ClassDef) and node.name.startswith("Test")
-
-
-def _without_entry(node: ast.stmt, entry_point: str) -> ast.stmt | None:
-    """The statement without the import of the entry point; None if nothing is left."""
-    if isinstance(node, ast.ImportFrom) and any(alias.name == entry_point for alias in node.names):
-        names = list(_others(node, entry_point))
-        return ast.ImportFrom(node.module, names, node.level) if names else None
-    return node
-
-
-def _others(node: ast.ImportFrom, entry_point: str) -> Iterator[ast.alias]:
-    return (alias for alias in node.names if alias.name != entry_point)

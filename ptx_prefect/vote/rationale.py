@@ -275,6 +275,7 @@ def _timings(decision: Decision, about: Circumstances) -> dict[str, object]:
             "loops": one.loops,
             "peak_mb": round(one.peak_kb / 1024, 1),
             "capped": one.capped,
+            "problem": one.problem,
         }
         for one in decision.timings
     ]

@@ -44,7 +44,13 @@ class Reply:
     def problem(self) -> str | None:
         """Why the program did not load; None where it did."""
         first = self.frames[0] if self.frames else ["broken", self._end()]
-        return None if first == ["loaded"] else plain_text(str(first[-1])[:300])
+        return None if first[0] == "loaded" else plain_text(str(first[-1])[:300])
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Imports of the prelude that failed."""
+        first = self.frames[0] if self.frames else ["broken"]
+        return tuple(plain_text(str(one)[:300]) for one in first[1:]) if first[0] == "loaded" else ()
 
     @property
     def outputs(self) -> list[Output]:
@@ -69,12 +75,14 @@ class Observed:
     Attributes:
         loads: whether its source ran to the end and defines the entry point; else ``problem`` says why.
         outputs: one for each call.
+        missing: imports of the prelude that failed before it was loaded.
     """
 
     loads: bool
     outputs: tuple[Output, ...]
     problem: str = ""
     cpu_s: float = 0.0
+    missing: tuple[str, ...] = ()
 
 
 def frames_in(data: bytes) -> tuple[tuple[list[Any], ...], bool]:

@@ -83,7 +83,7 @@ class Sandbox:
     def __init__(self, import_paths: Sequence[str] = (), *, namespaces: bool = True) -> None:
         self._namespaces = namespaces
         self._import_paths = tuple(import_paths)
-        self._paths = [*_library_paths(), *import_paths]
+        self._paths = [*library_paths(), *import_paths]
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -138,9 +138,11 @@ class Sandbox:
         job = {"mode": "calls", "source": source, "prelude": prelude, "entry_point": entry_point, "calls": list(calls)}
         outputs: list[Output] = []
         cpu_s, deaths, expired = 0.0, 0, 0
+        missing: tuple[str, ...] = ()
         while len(outputs) < len(calls) or not cpu_s:
             reply = self.run({**job, "start": len(outputs), "expired": expired}, limits)
             cpu_s += reply.cpu_s or 1e-6
+            missing = missing or reply.missing
             if not reply.intact or not reply.is_in_order(len(outputs)):
                 return Observed(False, (LOST,) * len(calls), "wrote to the pipe that its answers are read from", cpu_s)
             if reply.problem is not None and not outputs:
@@ -152,7 +154,7 @@ class Sandbox:
                 outputs.append(TIMEOUT if reply.out_of_time else LOST)
             if reply.killed or deaths > limits.max_timeouts or expired + deaths >= limits.max_timeouts:
                 outputs += [given_up(outputs)] * (len(calls) - len(outputs))
-        return Observed(True, tuple(outputs), "", cpu_s)
+        return Observed(True, tuple(outputs), "", cpu_s, missing)
 
     def run(self, job: dict[str, Any], limits: Limits) -> Reply:
         """One job in one fresh process.
@@ -317,7 +319,8 @@ def _rest(pipe: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _library_paths() -> list[str]:
+def library_paths() -> list[str]:
+    """Where candidates may import from: the standard library and what is installed."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     paths = [sysconfig.get_path(name) for name in names]
     paths += [entry for entry in sys.path if entry.endswith("lib-dynload")]

@@ -81,6 +81,7 @@ class Timing:
         first_s, again_s: thread time of calls made for the first time, and of the same calls made again, for one half
             of the calls and the other; 0 if unknown.
         remembers: it answers from memory what it was asked before, so its times are scaled to first answers.
+        problem: what the benchmark raised, if that is why it is capped.
     """
 
     candidate: str
@@ -93,6 +94,7 @@ class Timing:
     first_s: tuple[float, float] = (0.0, 0.0)
     again_s: tuple[float, float] = (0.0, 0.0)
     remembers: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

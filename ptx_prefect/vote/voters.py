@@ -12,7 +12,9 @@ from ptx_prefect.errors import VoteError
 from ptx_prefect.run.outcomes import Done
 from ptx_prefect.spec import Voter, VotingSpec, WorkerRef
 from ptx_prefect.tree.changeset import Changeset
+from ptx_prefect.vote.checks import make_check
 from ptx_prefect.vote.criteria import known_criterion
+from ptx_prefect.vote.file_imports import missing_imports
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.presets import preset, program_in
 from ptx_prefect.vote.pytest_files import FileTests, file_tests
@@ -151,12 +153,25 @@ def tests_in(path: Path, entry_point: str) -> FileTests:
     Raises:
         VoteError: it cannot be read, or holds no test that can be used.
     """
-    found = file_tests(_text_of(path), entry_point=entry_point, path=path.name)
-    if not found.tests:
-        raise VoteError(
-            f"test file {str(path)!r} holds no test that can be used: {'; '.join(found.left_out) or 'none'}"
-        )
-    return found
+    text, root = _text_of(path), entry_point.partition(".")[0]
+    found = file_tests(text, entry_point=root, path=path.name)
+    missing = missing_imports(text, root)
+    if missing and found.tests:
+        told = f"test file {str(path)!r} imports {', '.join(map(repr, missing))}, which is not installed"
+        remedy = "write what it needs into the file or main_task.prelude, or run the tests by main_task.test_command"
+        raise VoteError(f"{told}; candidates run where nothing of the directory can be imported: {remedy}")
+    left_out = list(found.left_out)
+    usable = []
+    for test in found.tests:
+        try:
+            make_check(test, root)
+            usable.append(test)
+        except VoteError as error:
+            left_out.append(f"{path.name}: {error}")
+    if not usable:
+        told = "; ".join(left_out) or "none"
+        raise VoteError(f"test file {str(path)!r} holds no test that can be used: {told}")
+    return FileTests(tuple(usable), tuple(left_out))
 
 
 def callable_problem(target: str, workdir: Path) -> str | None:

@@ -37,8 +37,8 @@ class _ExpiredError(BaseException):
 def run_job(job: dict[str, Any], pipe: int) -> None:
     """Do one job and stream frames (JSON lines) into the pipe.
 
-    Frames: ``["loaded"]`` or ``["broken", why]``, then for each call ``[index, kind, tree or text]`` (and what
-    became of its arguments, see ``_maker``),
+    Frames: ``["loaded", why an import of the prelude failed, ...]`` or ``["broken", why]``, then for each call
+    ``[index, kind, tree or text]`` (and what became of its arguments, see ``_maker``),
     or for a timing ``["first", thread_s, thread_s]`` (of calls not made before, and of the same calls again),
     then ``["rep", wall_s, thread_s, waits]`` and at last ``["keys", [key, ...]]``.
     """
@@ -66,31 +66,37 @@ def _load(job: dict[str, Any], emit: _Emit) -> dict[str, Any] | None:
     namespace: dict[str, Any] = module.__dict__
 
     def load() -> Any:
-        _run_prelude(job["prelude"], namespace)
+        missing = _run_prelude(job["prelude"], namespace)
         for name, text in ((MODULE, job["source"]), ("setup", job.get("setup", ""))):
             _exec(_compile(text, f"<{name}>", "exec", 0, True), namespace)
         wanted = job["entry_point"].partition(".")[0]  # a method is found on its class when it is called
         if wanted and wanted not in namespace:
             raise NameError(f"defines no {wanted!r}")
-        return "loaded"
+        return missing
 
     kind, found = _limited(load, job["load_cpu_s"], job["load_wall_s"])
     if kind == "value":
-        emit(["loaded"])
+        emit(["loaded", *found])
         return namespace
     emit(["broken", "did not finish loading in time" if kind == "timeout" else found])
     return None
 
 
-def _run_prelude(text: str, namespace: dict[str, Any]) -> None:
-    """The task's own lines. A module that is not installed here is missing for those programs only that use it."""
+def _run_prelude(text: str, namespace: dict[str, Any]) -> list[str]:
+    """The task's own lines. A module that is not installed here is missing for those programs only that use it.
+
+    Returns the imports that failed, with the reason.
+    """
+    missing = []
     for statement in ast.parse(text).body:
         code = _compile(ast.Module([statement], []), "<prelude>", "exec", 0, True)
         try:
             _exec(code, namespace)
-        except ImportError:
+        except ImportError as error:
             if not isinstance(statement, (ast.Import, ast.ImportFrom)):
                 raise
+            missing.append(f"{ast.unparse(statement)}: {_text_of(error)}"[:300])
+    return missing
 
 
 def _call_all(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> None:

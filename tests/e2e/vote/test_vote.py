@@ -186,3 +186,60 @@ def test_what_a_call_does_to_its_arguments_counts_where_it_gives_nothing(sandbox
     assert decision.difference is not None and "changes its arguments" in decision.difference.winner_gave
     returning = {"copies": "def order(x):\n    return sorted(x)", "sorts": "def order(x):\n    x.sort()\n    return x"}
     assert len(hold(returning, sandbox, entry_point="order", inputs=["order([3, 1, 2])"]).groups) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"benchmark": "no_such_name(3)"}, "main_task.benchmark: NameError"),
+        ({"benchmark": "area(3, 4)", "setup": "1 / 0"}, "main_task.setup: ZeroDivisionError"),
+    ],
+)
+def test_a_benchmark_that_fails_for_all_is_refused_and_not_told_as_slow(
+    changes: dict[str, str], told: str, sandbox: Sandbox
+) -> None:
+    with pytest.raises(VoteError, match=told):
+        hold({"a": GOOD, "slow": SLOW}, sandbox, tests=["assert area(3, 4) == 12"], **changes)
+
+
+def test_a_benchmark_that_fails_for_one_is_told_in_its_row(sandbox: Sandbox) -> None:
+    setup = "def ask():\n    return area(3, 4).bit_length()"
+    floats = "def area(w, h):\n    return float(w * h)"
+    decision = hold(
+        {"a": GOOD, "floats": floats}, sandbox, tests=["assert area(3, 4) == 12"], setup=setup, benchmark="ask()"
+    )
+
+    problems = {row.candidate: row.problem for row in decision.timings}
+    assert problems["a"] == ""
+    assert "AttributeError" in problems["floats"]
+
+
+def test_an_import_of_the_prelude_that_fails_is_told(sandbox: Sandbox) -> None:
+    decision = hold(
+        {"a": GOOD, "needs": "def area(w, h):\n    return nowhere.product(w, h)"},
+        sandbox,
+        prelude="import nowhere",
+        tests=["assert area(3, 4) == 12"],
+    )
+
+    assert any("import nowhere: No module named 'nowhere'" in line for line in decision.rationale["sandbox"])
+
+
+def test_a_difference_is_shown_as_people_write_values(sandbox: Sandbox) -> None:
+    field = {
+        "a": "def f(x):\n    return [*x, 2]",
+        "b": "def f(x):\n    return [*x, 2.0]",
+        "c": "def f(x):\n    x.pop()",
+    }
+    decision = hold(field, sandbox, entry_point="f", inputs=["f([3, 1])"], settings=VoteSettings(more_inputs=0))
+
+    assert decision.difference is not None
+    assert decision.difference.winner_gave == "[3, 1, 2]"
+    assert decision.difference.runner_up_gave == "changes its arguments to [3]"
+
+
+def test_arguments_of_another_type_are_refused() -> None:
+    rivals = [Candidate("a", GOOD)]
+    for arguments in ({"aggregation": "weird"}, {"tests": "assert area(3, 4) == 12"}, {"inputs": ["aera(3, 4)"]}):
+        with pytest.raises(VoteError, match=r"unknown|takes a list|do not call"):
+            vote(rivals, entry_point="area", **arguments)  # type: ignore[arg-type]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
+import types
 
 import pytest
 
 from ptx_prefect.errors import VoteError
+from ptx_prefect.vote.file_imports import missing_imports
 from ptx_prefect.vote.pytest_files import file_tests
 
 FILE = '''
@@ -94,6 +97,45 @@ def test_what_is_left_out_is_named_with_its_reason():
     for part in ("tmp_path", "TestErrors.test_state: uses its class", "pytest.mark.skip"):
         assert part in told
     assert told.startswith("t.py: ")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "import formula",
+        "import formula as fm",
+        "from pkg import formula",
+        "import pkg.formula",
+        "from formula import total as t",
+        "from formula import total, LIMIT",
+        "from .formula import total",
+    ],
+)
+def test_the_module_under_test_is_the_candidate_by_whatever_name(head, monkeypatch):
+    used = {"import formula as fm": "fm.total", "import pkg.formula": "pkg.formula.total"}.get(head, "total")
+    used = "formula.total" if head in ("import formula", "from pkg import formula") else used
+    used = "t" if head.endswith("as t") else used
+    (test,) = file_tests(f"{head}\n\ndef test_a():\n    assert {used}(3) == 6\n", entry_point="total").tests
+    candidate = types.ModuleType("candidate")
+    exec("LIMIT = 3\ndef total(n): return n * (n + 1) // 2", candidate.__dict__)
+    monkeypatch.setitem(sys.modules, "candidate", candidate)
+    namespace = dict(candidate.__dict__)
+    exec(test, namespace)
+    namespace["test_a"]()
+
+    assert "formula" not in test.replace("as formula", "")
+
+
+def test_a_library_with_a_function_of_that_name_stays_the_oracle():
+    (test,) = file_tests("import math\ndef test_a():\n    assert sqrt(4) == math.sqrt(4)\n", entry_point="sqrt").tests
+
+    assert "math.sqrt(4)" in test
+
+
+def test_imports_that_are_not_there_where_candidates_run_are_named():
+    text = "import json, formula\nfrom helper_x import X\ntry:\n    import maybe\nexcept ImportError:\n    pass\n"
+
+    assert missing_imports(f"{text}\ndef test_a():\n    assert formula.total(3) == X\n", "total") == ("helper_x",)
 
 
 def test_a_file_that_is_no_python_is_refused():

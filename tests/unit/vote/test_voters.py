@@ -118,6 +118,30 @@ def test_prose_without_scores_or_judges_needs_consensus():
     assert mistakes_in_vote(spec_of(aggregation="consensus", **changes), workdir=ROOT) == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("from helper_x import X\nfrom m import f\ndef test_a():\n    assert f(1) == X\n", "imports 'helper_x'"),
+        ("def test_a():\n    assert 1 == 1\n", "asserts nothing about 'f'"),
+        ("x = 1\n", "holds no test that can be used"),
+    ],
+)
+def test_a_test_file_that_cannot_be_used_is_a_mistake_before_anybody_works(tmp_path, text, told):
+    (tmp_path / "t.py").write_text(text)
+    mistakes = mistakes_in_vote(spec_of(main_task={"test_files": ["t.py"]}), workdir=tmp_path)
+
+    assert told in mistakes["main_task.test_files[0]"]
+
+
+def test_a_callable_may_lie_in_the_users_own_directory(tmp_path):
+    (tmp_path / "mine.py").write_text("def g(x):\n    return x\n")
+    voter = Voter(name="ours", callable="mine:g")
+
+    assert mistakes_in_vote(spec_of(voters=[voter.model_dump()]), workdir=tmp_path) == {}
+    candidate = ready_candidate(voter, workdir=tmp_path, entry_point="f")
+    assert candidate is not None and candidate.source == "def g(x):\n    return x\n\n\nf = g\n"
+
+
 def test_tests_without_an_entry_point_are_a_mistake_and_not_ignored():
     spec = spec_of(main_task={"entry_point": None, "tests": ["assert f(0) == 0"], "test_command": ["make"]})
 
