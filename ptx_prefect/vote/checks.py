@@ -45,6 +45,7 @@ class Check:
         source: the test as it was given.
         calls: what the candidate is asked, as source; for a test of many statements, the one program.
         judgement: an expression over ``_ptx_value_0`` and so on; ``None`` for a program.
+        examples: calls with written-out arguments that stand in the asserts of a program.
         expected, needed: for a program, what its records must be; see :class:`~ptx_prefect.vote.recording.Program`.
     """
 
@@ -53,6 +54,7 @@ class Check:
     judgement: str | None
     expected: tuple[Known | None, ...] = ()
     needed: frozenset[int] = frozenset()
+    examples: tuple[str, ...] = ()
 
     @property
     def believes(self) -> bool:
@@ -76,10 +78,32 @@ def make_check(source: str, entry_point: str) -> Check:
         if cut.calls and not _mentions(rest, entry_point):
             return Check(source, tuple(cut.calls), ast.unparse(rest))
     made = program_of(body)
-    check = Check(source, (made.text,), None, made.expected, made.needed)
+    check = Check(source, (made.text,), None, made.expected, made.needed, _examples(body, entry_point))
     if not any(_mentions(node, entry_point) for node in body) or not check.expected:
         raise VoteError(f"test {source[:80]!r} asserts nothing about {entry_point!r}")
     return check
+
+
+def _examples(body: Sequence[ast.stmt], entry_point: str) -> tuple[str, ...]:
+    cut = _Cut(entry_point)
+    for node in (one for statement in body for one in ast.walk(statement)):
+        if isinstance(node, ast.Assert):
+            cut.visit(copy.deepcopy(node.test))
+    return tuple(call for call in dict.fromkeys(cut.calls) if _is_plain(call))
+
+
+def _is_plain(call: str) -> bool:
+    """Whether it is one call, of written-out arguments."""
+    tree = ast.parse(call, mode="eval").body
+    tree = tree.value if isinstance(tree, ast.Await) else tree
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
+        return False
+    try:
+        for value in (*tree.args, *(keyword.value for keyword in tree.keywords)):
+            ast.literal_eval(value)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def calls_entry(source: str, entry_point: str) -> bool:

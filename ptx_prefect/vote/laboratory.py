@@ -76,7 +76,7 @@ def make_questions(task: VoteTask, settings: VoteSettings) -> Questions:
     tests, notes = _checks(task.tests, name)
     soft, _ = _checks(tuple(dict.fromkeys(task.soft_tests))[: settings.max_soft_tests], name)
     inputs = tuple(dict.fromkeys(task.inputs))[: settings.max_inputs]
-    shown = [call for check in tests if check.judgement is not None for call in check.calls]
+    shown = [call for check in tests for call in (check.examples if check.judgement is None else check.calls)]
     soft_calls = [call for check in soft if check.judgement is not None for call in check.calls]
     seeds = tuple(dict.fromkeys(shown)) or inputs[:10] or tuple(dict.fromkeys(soft_calls))[:10]
     made = more_inputs(seeds, wanted=settings.more_inputs)

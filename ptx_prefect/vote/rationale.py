@@ -119,11 +119,11 @@ def _why(decision: Decision, about: Circumstances) -> str:
     if decision.totals and winner in decision.totals:
         return f"{winner} {_by_rule(decision)}{_holding(decision)}"
     if about.behaviour_compared and len(decision.ranking) > 1:
-        return f"{_agreeing(decision, about)}{_ahead(decision)}."
+        return f"{_agreeing(decision, about)}{_ahead(decision, about)}."
     if len(decision.ranking) == 1:
         return f"{winner} is the only candidate."
     if decision.aggregation == "consensus":
-        return f"No behaviour was compared, so agreement does not speak for {winner}{_ahead(decision)}."
+        return f"No behaviour was compared, so agreement does not speak for {winner}{_ahead(decision, about)}."
     return f"{winner} ranks first by {decision.aggregation}."
 
 
@@ -150,10 +150,10 @@ def _rest(decision: Decision, about: Circumstances) -> str:
     return f": the others {' or '.join(ends)}" if ends else ""
 
 
-def _ahead(decision: Decision) -> str:
+def _ahead(decision: Decision, about: Circumstances) -> str:
     """What decided between those that behave alike."""
     everyone = [name for name in decision.ranking if name not in decision.gated_out]
-    group = decision.groups[0] if decision.groups else everyone
+    group = decision.groups[0] if decision.groups and about.behaviour_compared else everyone
     rivals = [name for name in decision.ranking[1:] if name in group]
     if not rivals:
         return ""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from ptx_prefect.vote.answers import poll
 from ptx_prefect.vote.command_gate import CommandGate
 from ptx_prefect.vote.criteria import NOISE_RATIO, Measured, cost_s, known_criterion, score_field
+from ptx_prefect.vote.doubts import doubts_of, is_answered
 from ptx_prefect.vote.judges import Judged, Judgement, combine_judgements
 from ptx_prefect.vote.metrics import cognitive_complexity
 from ptx_prefect.vote.rationale import Circumstances, rationale_of
@@ -73,7 +74,7 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
     compared = laboratory.compare(kept)
     trial = try_field(_leading(kept, compared), task, laboratory, gate)
     hybrid = written = None
-    if _is_answered(compared) or not compared.calls:
+    if is_answered(compared) or not compared.calls:
         trial, hybrid = _with_hybrid(trial, task, laboratory, gate)
         trial, written = _with_written(trial, task, laboratory, gate)
     gates = [entry.gate for entry in (hybrid, written) if entry and entry.gate]
@@ -86,7 +87,7 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         load=_load(),
         hybrid=hybrid.as_json() if hybrid else {},
         written=written.as_json() if written else {},
-        behaviour_compared=_is_answered(compared),
+        behaviour_compared=is_answered(compared),
         ballots=trial.ranked.ballots,
     )
     return _documented(decision, about, task, len(candidates))
@@ -98,11 +99,6 @@ def undecided(candidates: Sequence[Candidate], task: VoteTask, why: str) -> Deci
     notes = (*task.notes, why)
     empty = Decision(None, out, None, aggregation=task.aggregation, notes=notes, warnings=(why,))
     return _documented(empty, Circumstances(), task, len(out))
-
-
-def _is_answered(compared: Compared) -> bool:
-    """Whether there is a behaviour to compare: some candidate gave something on some call."""
-    return bool(compared.calls) and any(compared.supports)
 
 
 def _leading(kept: Sequence[Candidate], compared: Compared) -> tuple[Candidate, ...]:
@@ -228,21 +224,21 @@ def _decided(
     trial: Trial,
 ) -> Decision:
     order = trial.ranked.order
-    others = [name for group in compared.groups[1:] for name in group]
+    others = [name for group in compared.groups[1:] for name in group if name not in order]
     out = tuple(result.candidate for result in gate if not result.kept and result.candidate not in order)
     unlisted = [one.name for one in candidates if one.name not in {*order, *others, *out}]
     ranking = (*order, *others, *unlisted, *sorted(out, key=lambda name: -_passed(gate, name)))
     names = {candidate.name for candidate in candidates}
     winners = [name for name in order if name in names]
     voters = len(candidates) + len(task.absent)
-    is_answered = _is_answered(compared)
-    share = (len(winners) if is_answered else 0) / voters if compared.calls else None
+    answered = is_answered(compared)
+    share = (len(winners) if answered else 0) / voters if compared.calls else None
     quorum_met = None if task.quorum is None else share is not None and share >= task.quorum
-    warnings = _warnings(task, gate, compared, share, voters, quorum_met)
+    warnings = doubts_of(task, gate, compared, share, voters, quorum_met)
     notes = [*task.notes, *trial.notes, *warnings]
-    if is_answered and len(compared.supports) > 1 and compared.supports[0] == compared.supports[1]:
-        by = "the voters' records, then" if task.reliabilities else ""
-        notes.append(f"two behaviours have equal support; {by} the order of the candidates decided between them")
+    if answered and len(compared.supports) > 1 and compared.supports[0] == compared.supports[1]:
+        by = "the voters' records, then the order" if task.reliabilities else "the order"
+        notes.append(f"two behaviours have equal support; {by} of the candidates decided between them")
     return Decision(
         winner=order[0],
         ranking=ranking,
@@ -264,33 +260,6 @@ def _decided(
         quorum_met=quorum_met,
         not_measured=tuple(trial.measured.not_measured),
     )
-
-
-def _warnings(
-    task: VoteTask,
-    gate: Sequence[GateResult],
-    compared: Compared,
-    share: float | None,
-    voters: int,
-    quorum_met: bool | None,
-) -> tuple[str, ...]:
-    """What makes the decision doubtful, most urgent first."""
-    told = []
-    if gate and all(result.passed and not any(result.passed) for result in gate):
-        told.append("no candidate passes any visible test: are the tests and the candidates about the same thing?")
-    elif gate and all(result.passed and not all(result.passed) for result in gate):
-        told.append("no candidate passes all visible tests; those with the most were kept")
-    if quorum_met is False:
-        agree = "no call was compared" if share is None else f"{share:.0%} of {voters} voters agree"
-        told.append(f"the quorum of {task.quorum:.0%} was not reached: {agree}; decide by hand")
-    if compared.calls and not any(compared.supports):
-        told.append("no input was answered by any candidate, so nothing is known of who behaves alike")
-    tested = any(result.passed for result in gate)
-    if not compared.calls and not tested:
-        told.append("nothing tells right from wrong: no test was given and no call was compared; give tests or inputs")
-    elif not compared.calls and voters > 1:
-        told.append("no call was compared, so nothing is known of who behaves alike beyond the tests; give inputs")
-    return tuple(told)
 
 
 def first_difference(winner: str, others: Sequence[str], compared: Compared) -> Difference | None:

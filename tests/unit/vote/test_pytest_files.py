@@ -10,6 +10,7 @@ import types
 import pytest
 
 from ptx_prefect.errors import VoteError
+from ptx_prefect.vote.checks import make_check
 from ptx_prefect.vote.file_imports import missing_imports
 from ptx_prefect.vote.pytest_files import file_tests
 
@@ -124,6 +125,23 @@ def test_the_module_under_test_is_the_candidate_by_whatever_name(head, monkeypat
     namespace["test_a"]()
 
     assert "formula" not in test.replace("as formula", "")
+
+
+def test_cases_of_a_file_are_judged_outside_and_give_inputs_to_compare():
+    text = "@pytest.mark.parametrize('s, n', [('12', 12)])\ndef test_a(s, n):\n    assert parse(s) == n\n"
+    check = make_check(*file_tests(text, entry_point="parse").tests, "parse")
+
+    assert not check.believes
+    assert check.examples == ("parse('12')",)
+
+
+def test_a_list_that_a_test_changes_stays_one_list():
+    text = "@pytest.mark.parametrize('xs', [[3, 1]])\ndef test_a(xs):\n    order(xs)\n    assert xs == [1, 3]\n"
+    (test,) = file_tests(text, entry_point="order").tests
+    namespace = {"order": list.sort}
+    exec(test, namespace)
+
+    namespace["test_a"]()
 
 
 def test_a_library_with_a_function_of_that_name_stays_the_oracle():

@@ -139,6 +139,7 @@ class TestWhatIsNotKnown:
 
         assert decision.agreement_share == 0
         assert decision.groups == (("a",), ("b",))
+        assert sorted(decision.ranking) == ["a", "b"]
         assert decision.rationale["confidence"]["estimate"] is None
         assert decision.warnings[0].startswith("no input was answered")
 
