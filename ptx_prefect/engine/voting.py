@@ -300,7 +300,7 @@ class _Voting:
         found.records |= records
         found.phases.append(tuple(records.values()))
         found.pool += [{**asdict(one), "at_s": one.at_s + later_s} for one in execution.pool.adaptive.changes]
-        found.offered_s += execution.pool.adaptive.offered_s(took_s)
+        found.offered_s += execution.pool.adaptive.offered_s(took_s, used=execution.dispatch.most_at_once)
         found.task_runs |= execution.dispatch.task_runs
         found.most_at_once = max(found.most_at_once, execution.dispatch.most_at_once)
         found.dispatch_s += took_s
