@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptx_prefect.engine.output import free_name, slug_of, write_text
+from ptx_prefect.engine.output import free_name, write_text
+from ptx_prefect.tree.location import slug_of
 from ptx_prefect.vote.page import rationale_page, rationale_picture
 from ptx_prefect.vote.values import Candidate, Decision
 
