@@ -193,17 +193,13 @@ def _touch_little(clash: Versions, gap: int) -> bool:
 
 
 def _are_apart(base: Lines, merged: TokenMerge) -> bool:
-    """True for words of a signature or of elements that can be changed one without the other."""
+    """True for words of a signature that can be changed one without the other."""
     lines = [line for line in base if line.strip()]
     if len(lines) > _FEW_LINES or not all(_SIGNATURE.match(line) or _ELEMENT.match(line.strip()) for line in lines):
         return False  # in statements, words that two sides change are mostly about one thing
-    if any(_SIGNATURE.match(line) for line in base):
-        if merged.replaced_by_ours or merged.replaced_by_theirs:
-            return False  # a parameter renamed or removed concerns every other change of the signature
-    elif any(word[0].isalnum() or word[0] in "_'\"" for word in merged.added_by_both):
-        return False  # both put in the same, each in its own place
-    # both replaced something: a constant, an operator, a call
-    return not (merged.replaced_by_ours and merged.replaced_by_theirs)
+    # a parameter renamed or removed concerns every other change of the signature
+    is_more = not merged.replaced_by_ours and not merged.replaced_by_theirs
+    return is_more and any(map(_SIGNATURE.match, base))
 
 
 _TRIVIAL = re.compile(r"\W*(else|try|finally|pass|return( (True|False|None|self))?|break|continue|raise|\w{0,2})\W*")
