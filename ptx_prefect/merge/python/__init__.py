@@ -10,14 +10,13 @@ from ptx_prefect.merge.fold import fold
 from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
 from ptx_prefect.merge.python.annotations import union_proposal
-from ptx_prefect.merge.python.clashes import Solved, solve
+from ptx_prefect.merge.python.clashes import solve
 from ptx_prefect.merge.python.guards import complaints_about
 from ptx_prefect.merge.python.import_blocks import regions_of
 from ptx_prefect.merge.python.import_doubts import doubt_about
 from ptx_prefect.merge.python.imports import ImportClashError, merge_imports
 from ptx_prefect.merge.python.inclusion import said_twice
 from ptx_prefect.merge.python.names import enclosing_definition, is_valid, unbound_in
-from ptx_prefect.merge.python.removal import defined_in, taken_away
 from ptx_prefect.merge.python.trust import is_trusted
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
@@ -43,7 +42,7 @@ def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, mar
     first, second = sorted((ours, theirs))  # so that swapping the sides changes nothing
     woven = _structured(base, first, second, path)
     if woven is not None and _is_believed(woven, base, ours, theirs):
-        guarded = _guarded(woven.merge, base, ours, theirs, path, names, marker_size, gone=woven.gone)
+        guarded = _guarded(woven.merge, base, ours, theirs, path, names, marker_size)
         if not guarded.conflicts:
             return guarded
     merged = rendered(chunks, path=path, names=names, marker_size=marker_size, around=enclosing_definition)
@@ -66,16 +65,9 @@ def _with_proposal(conflict: Conflict) -> Conflict:
 
 
 def _guarded(
-    merge: TextMerge,
-    base: str,
-    ours: str,
-    theirs: str,
-    path: str,
-    names: Names,
-    marker_size: int,
-    gone: frozenset[str] = frozenset(),
+    merge: TextMerge, base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int
 ) -> TextMerge:
-    complaints = complaints_about(merge.text, base, ours, theirs, is_structured=bool(merge.resolutions), gone=gone)
+    complaints = complaints_about(merge.text, base, ours, theirs, is_structured=bool(merge.resolutions))
     if not complaints:
         return merge if merge.resolutions or is_valid(merge.text) else _unread(merge, path)
     textual = next((item for item in complaints if item.is_textual), None)
@@ -112,21 +104,18 @@ class _Imports:
 
 @dataclass(frozen=True, slots=True)
 class _Woven:
-    """A merge by structure, its blocks of imports, and the definitions that are gone though a side edited them."""
+    """A merge by structure, and the blocks of imports in it."""
 
     merge: TextMerge
     imports: tuple[Versions, ...]
-    gone: frozenset[str]
 
 
 def _structured(base: str, ours: str, theirs: str, path: str) -> _Woven | None:
     """Every clash solved by structure, or None."""
     whole = Versions(split(base), split(ours), split(theirs))
-    gone: frozenset[str] = frozenset()
     pieces: list[str | _Imports] = []
     resolutions: list[Resolution] = []
-    regions = regions_of(compare(whole.base, whole.ours, whole.theirs, touching=True), whole)
-    for index, region in enumerate(regions):
+    for region in regions_of(compare(whole.base, whole.ours, whole.theirs, touching=True), whole):
         versions = cut(whole, region.stretch)
         if region.is_imports:
             pieces.append(_Imports(versions))
@@ -137,19 +126,14 @@ def _structured(base: str, ours: str, theirs: str, path: str) -> _Woven | None:
         else:
             solved = solve(versions)
             if solved is None:
-                spans = [item.stretch for item in regions]
-                left = taken_away(spans, index, whole, edits(base, ours), edits(base, theirs))
-                if left is None:
-                    return None
-                solved = Solved(left, "one side removed the lines, and the other's edit of them lives on")
-                gone |= defined_in(versions.base)
+                return None
             pieces.append("".join(solved.lines))
             resolutions.append(_resolution(region.stretch, whole, solved.reason, path))
     text = _with_imports(pieces, ours, theirs)
     if text is None or said_twice(text, edits(base, ours), edits(base, theirs)) is not None:
         return None
     blocks = tuple(piece.versions for piece in pieces if isinstance(piece, _Imports))
-    return _Woven(TextMerge(text, (), tuple(resolutions)), blocks, gone)
+    return _Woven(TextMerge(text, (), tuple(resolutions)), blocks)
 
 
 def _resolution(stretch: Stretch, whole: Versions, reason: str, path: str) -> Resolution:

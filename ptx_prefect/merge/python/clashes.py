@@ -167,29 +167,15 @@ def _word_by_word(clash: Versions) -> Solved | None:
     return Solved(merged_lines, "the sides made small edits apart" if is_small else "the sides changed different words")
 
 
-_TOUCHED_LINES = 3
+_TOUCHED_LINES = 2
 _FAR = 9
-"""Unchanged words between the edits of two sides from which on a small edit on each side is one of its own."""
-_HEADERS = 0.3
-_TEXT = re.compile(r"[rbfu]?['\"]", re.I)
+"""Unchanged words between the edits of two sides from which on an edit of a line or two on each side is on its own."""
 
 
 def _touch_little(clash: Versions, gap: int) -> bool:
-    """True when each side writes a line or two anew, far apart or in lines that are about one thing each."""
+    """True when each side writes a line or two anew, far from what the other does."""
     old, *sides = (Counter(filter(None, map(str.strip, lines))) for lines in (clash.base, clash.ours, clash.theirs))
-    added = [side - old for side in sides]
-    touched = max(sum(lines.values()) for lines in added)
-    if touched < _TOUCHED_LINES and gap >= _FAR:
-        return True
-    if touched > _TOUCHED_LINES or gap < 2:
-        return False
-    if any(_SIGNATURE.match(line) and not any(line in side for side in sides) for line in old):
-        return False  # both sides changed how one thing is called
-    everything = [line for lines in (old, *sides) for line in lines.elements()]
-    headers = sum(_SIGNATURE.match(line) is not None for line in everything)
-    elements = sum(_ELEMENT.match(line) is not None for line in everything)
-    is_text = any(lines and all(map(_TEXT.match, lines)) for lines in added)
-    return headers >= _HEADERS * len(everything) or 2 * elements > len(everything) or is_text
+    return gap >= _FAR and max(sum((side - old).values()) for side in sides) <= _TOUCHED_LINES
 
 
 def _are_apart(base: Lines, merged: TokenMerge) -> bool:

@@ -36,16 +36,13 @@ class Complaint:
     definition: str | None = None
 
 
-def complaints_about(
-    merged: str, base: str, ours: str, theirs: str, *, is_structured: bool, gone: frozenset[str] = frozenset()
-) -> tuple[Complaint, ...]:
+def complaints_about(merged: str, base: str, ours: str, theirs: str, *, is_structured: bool) -> tuple[Complaint, ...]:
     """Everything that the guards have against a merged source; empty for a good one.
 
     Texts are looked at first; nothing is parsed unless lines of both sides could be at odds.
 
     Args:
         is_structured: lines clashed and rules of ours put the text together, so that the guards are stricter.
-        gone: definitions of which it is known that they are gone for good, whatever a side did to them.
     """
     if not is_valid(merged):
         valid = [is_valid(text) for text in (base, ours, theirs)]
@@ -55,7 +52,7 @@ def complaints_about(
             return ()  # it was no valid Python (of this version) before either: nothing can be said
     mine, yours = edits(base, ours), edits(base, theirs)
     found = [*_twice_bound(merged, mine, yours), *_twice_keyed(merged, mine, yours)]
-    found += [*_unbound(merged, mine, yours), *_at_odds(merged, mine, yours, gone)]
+    found += [*_unbound(merged, mine, yours), *_at_odds(merged, mine, yours)]
     if is_structured:
         found += _newly_unused(merged, ours, theirs)
     return tuple(found)
@@ -122,7 +119,7 @@ def _newly_unused(merged: str, ours: str, theirs: str) -> Iterator[Complaint]:
         )
 
 
-def _at_odds(merged: str, mine: Edits, yours: Edits, gone: frozenset[str]) -> Iterator[Complaint]:
+def _at_odds(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
     for side, other in ((mine, yours), (yours, mine)):
         for name in gone_but_used(side, other):
             reason = f"one side removed or renamed {name!r} everywhere, the other uses it in new code"
@@ -131,8 +128,7 @@ def _at_odds(merged: str, mine: Edits, yours: Edits, gone: frozenset[str]) -> It
             reason = f"one side removed or renamed {name!r}, the other reads it in new code"
             yield Complaint("logic", reason, False)
         for name in renamed_but_edited(side, other):
-            if name not in gone:
-                yield Complaint("logic", f"one side renamed or removed {name!r}, the other edited it", False, name)
+            yield Complaint("logic", f"one side renamed or removed {name!r}, the other edited it", False, name)
         for name in changed_but_called(side, other):
             reason = f"one side changed how {name!r} is called, the other has a new call of it"
             yield Complaint("logic", reason, False, name)

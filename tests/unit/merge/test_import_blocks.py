@@ -59,6 +59,21 @@ MERGED = {
         ("import a.b\nimport a.c\n", "import a.b\nimport a.d\n"),
         "import a.b\nimport a.c\nimport a.d\n",
     ),
+    "one removed and one added inside brackets": (
+        WIDE,
+        (WIDE.replace("    two,\n", ""), WIDE.replace("    two,\n", "    two,\n    four,\n")),
+        "from a import (\n    one,\n    four,\n)\nfrom b import c\n",
+    ),
+    "all removed by one side": (
+        "import os\nimport sys\n",
+        ("", "import os\nimport sys\nimport re\n"),
+        "import re\n",
+    ),
+    "a star spelled out by one side": (
+        "from a import *\n",
+        ("from a import one\n", "from a import *\nfrom b import c\n"),
+        "from a import one\nfrom b import c\n",
+    ),
 }
 
 
@@ -73,11 +88,6 @@ def test_statements_that_go_together_are_merged_whatever_the_order(case: str) ->
 
 
 DOUBTFUL = {
-    "one removed and one added inside brackets": (
-        WIDE,
-        (WIDE.replace("    two,\n", ""), WIDE.replace("    two,\n", "    two,\n    four,\n")),
-        "from a import (\n    one,\n    four,\n)\nfrom b import c\n",
-    ),
     "inside a try": (
         "    import a\n",
         ("    import a\n    import b\n", "    import a\n    import c\n"),
@@ -87,16 +97,6 @@ DOUBTFUL = {
         "import a\n# group\nimport b\n",
         ("import a\nimport aa\n# group\nimport b\n", "import a\nimport ab\n# other group\nimport b\n"),
         "import a\nimport aa\nimport ab\n# other group\nimport b\n",
-    ),
-    "all removed by one side": (
-        "import os\nimport sys\n",
-        ("", "import os\nimport sys\nimport re\n"),
-        "import re\n",
-    ),
-    "a star spelled out by one side": (
-        "from a import *\n",
-        ("from a import one\n", "from a import *\nfrom b import c\n"),
-        "from a import one\nfrom b import c\n",
     ),
 }
 

@@ -250,15 +250,6 @@ def test_a_line_edited_by_both_far_apart_is_merged() -> None:
     assert merged(base, ours, near).conflicts
 
 
-def test_a_header_and_the_line_below_it_are_edited_apart() -> None:
-    base = b'class Stock(object):\n    """what is there."""\n\n    rows = ()\n'
-    ours = base.replace(b"(object)", b"")
-    theirs = base.replace(b"what is", b"What is")
-
-    assert merged(base, ours, theirs).content == theirs.replace(b"(object)", b"")
-    assert merged(base, ours, base.replace(b"Stock(object)", b"Store(object)")).conflicts
-
-
 def test_python_2_is_merged_where_one_version_is_taken_as_it_is() -> None:
     """This Python cannot parse it, so nothing that was put together could be checked."""
     base = b"def show(rows):\n    print 'rows', rows\n    return rows\n"
