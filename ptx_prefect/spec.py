@@ -51,7 +51,12 @@ class Component(StrictModel):
     depends_on: Annotated[tuple[str, ...], Field(description="Names of components that must be done first.")] = ()
     worker: Annotated[WorkerRef | None, Field(description="Worker of this section; default: the task's.")] = None
     reads: Annotated[tuple[str, ...], Field(description="Paths or globs that it reads.")] = ()
-    writes: Annotated[tuple[str, ...], Field(description="Paths or globs that it may change; others are refused.")] = ()
+    writes: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Paths or globs that it may change. With a base others are refused; without, they give order."
+        ),
+    ] = ()
     checks: Annotated[
         tuple[Argv, ...],
         Field(description="Commands that the section's own result must pass; a model is told why not."),

@@ -106,7 +106,10 @@ def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> 
     from ptx_prefect.workers.planner import plan_task
 
     settings = load_settings()
-    task, made = plan_task(task, settings, state_dir=state_dir())
+    try:
+        task, made = plan_task(task, settings, state_dir=state_dir())
+    except SpecError as error:
+        raise SpecError(error.mistakes, str(spec)) from error
     bill = bill_of(made, settings, task.budget)
     if form == "json":
         click.echo(json.dumps({**plan_to_json(made), "bill": bill and bill_to_json(bill)}, indent=2))
