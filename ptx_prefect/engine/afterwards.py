@@ -19,7 +19,7 @@ from ptx_prefect.run.outcomes import Done, Outcome, RateLimited, Skipped, headli
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import AfterStep, SectioningSpec
 from ptx_prefect.tree import Changeset
-from ptx_prefect.tree.location import slug_of
+from ptx_prefect.tree.location import own_slug_of
 from ptx_prefect.workers.known import worker_for
 
 VERDICT: Mapping[str, Any] = {
@@ -91,7 +91,7 @@ def run_after(
         outcome, reused = _do(request, execution)
         verdict = _verdict(step, outcome, reused)
         said[step.name] = outcome.value if isinstance(outcome, Done) else None
-        _keep_changes(outcome, output / "after" / slug_of(step.name))
+        _keep_changes(outcome, output / "after" / own_slug_of(step.name))
         verdicts.append(verdict)
         if step.required and not verdict["passed"]:
             failures.append(f"After the merge, {step.name!r} says no: {verdict['reason']}")

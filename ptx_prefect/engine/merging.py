@@ -21,7 +21,7 @@ from ptx_prefect.spec import SectioningSpec
 from ptx_prefect.tree import Base, Changeset
 from ptx_prefect.tree.changeset import SYMLINK
 from ptx_prefect.tree.commits import Part
-from ptx_prefect.tree.location import slug_of
+from ptx_prefect.tree.location import own_slug_of
 from ptx_prefect.tree.publish import publish, target_of
 from ptx_prefect.validate import Validation, validate
 
@@ -123,7 +123,7 @@ def _publish(
     now_s = time.time()
     # With the fraction: a run of a small task that is repeated at once ends within the same second.
     moment = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now_s))}-{int(now_s % 1 * 1e6):06}"
-    run_id = f"{slug_of(spec.task_id)}-{moment}"
+    run_id = f"{own_slug_of(spec.task_id)}-{moment}"
     if not found.merged.changeset.changes:
         return target.name, {"run_id": None, "kind": target.kind, "note": "no section changed anything"}
     done = publish(base, found.merged.changeset, parts, target, run_id=run_id, state_dir=state, now_s=now_s)
@@ -136,7 +136,7 @@ def _keep_for_review(sides: Sides, gone: Collection[str], output: Path) -> None:
     shutil.rmtree(output / REVIEW, ignore_errors=True)
     for name, changes in sides:
         if name in gone:
-            _write_files(changes, output / REVIEW / slug_of(name))
+            _write_files(changes, output / REVIEW / own_slug_of(name))
 
 
 def _write_files(changes: Changeset, folder: Path) -> None:

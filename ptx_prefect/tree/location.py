@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 from pathlib import Path
@@ -21,11 +22,17 @@ def slug_of(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "task"
 
 
+def own_slug_of(text: str) -> str:
+    """As :func:`slug_of`, and no other text has the same one: where it does not say all, a digest does."""
+    slug = slug_of(text)
+    return slug if slug == text else f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
 def output_place(spec: TaskSpec) -> Path:
     """Where the reports of a task go, unless another run is writing there."""
     if spec.output_dir is not None:
         return place_in(spec.workdir, spec.output_dir)
-    return Path(OUTPUT_FOLDER) / slug_of(spec.task_id)
+    return Path(OUTPUT_FOLDER) / own_slug_of(spec.task_id)
 
 
 def place_of_base(base: Base | str, workdir: Path | str) -> Path:
