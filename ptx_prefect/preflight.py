@@ -6,6 +6,8 @@ Imports neither Prefect nor networkx: `ptx plan --check` answers at once, and `p
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from ptx_prefect.tree.git import run_git
 from ptx_prefect.tree.location import output_place, place_of_base
 from ptx_prefect.tree.ours import check_output_directory
 from ptx_prefect.tree.publish import check_target, target_of
+from ptx_prefect.workers.environment import path_of_checks
 from ptx_prefect.workers.known import worker_for
 
 
@@ -57,6 +60,10 @@ def _in_sectioning(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[s
     if spec.base is not None and tree is not None:
         yield from _in_merged_output(spec, tree)
     yield from _in_output_dir(spec, tree if spec.base is not None else None)
+    for index, argv in enumerate(spec.checks):
+        # One with a slash may be part of the tree, made by a section.
+        if os.sep not in argv[0] and shutil.which(argv[0], path=path_of_checks()) is None:
+            yield f"validate[{index}]", f"there is no program {argv[0]!r}; install it or check PATH"
     yield from _in_paths(spec)
     yield from _in_workers(spec, settings)
     if main.level == "test":

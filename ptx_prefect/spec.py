@@ -189,7 +189,11 @@ class SectioningSpec(_Task):
         Output | str | None, Field(description="Where the merged tree goes; a string is a directory.")
     ] = None
     checks: Annotated[
-        tuple[Argv, ...], Field(alias="validate", description="Commands that the merged tree must pass.")
+        tuple[Argv, ...],
+        Field(
+            alias="validate",
+            description="Commands that the merged tree (or, without base, `workdir`) must pass; no shell.",
+        ),
     ] = ()
     strict: Annotated[bool, Field(description="Refuse a task that gains nothing from running in parallel.")] = False
     after: Annotated[tuple[AfterStep, ...], Field(description="Steps on the merged output, in order.")] = ()

@@ -277,6 +277,9 @@ def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured:
         steps.append(f"Read the {aggregated.conflicts_resolved} resolution(s) that the merge made")
     if aggregated.tests and not aggregated.failures and not rest:
         steps.append(f"All tests passed; the merged JUnit file: {aggregated.tests.get('junit')}")
-    if aggregated.published:
-        steps.append(f"Use the merged tree: {aggregated.merged_output}; `ptx rollback` undoes it")
+    published = aggregated.published or {}
+    if published.get("run_id"):
+        steps.append(f"Use the merged tree: {aggregated.merged_output}; `ptx rollback {published['run_id']}` undoes it")
+    elif published:
+        steps.append(f"There is no merged tree: {published.get('note')}, so nothing was published")
     return tuple(steps or ["Nothing is left to do"])

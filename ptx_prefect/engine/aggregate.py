@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,25 @@ def aggregate(spec: SectioningSpec, execution: Execution, output: Path) -> Aggre
     """Everything that follows the sections, as far as this task asks for it; only that is imported."""
     records, sections = execution.records, execution.plan.sections
     tested = [records[section.name] for section in sections if section.worker == "pytest"]
-    if tested:
-        suite, workdir = spec.main_task.suite or Suite(), Path(spec.workdir)
-        return _aggregate_tests(suite, tested, output, execution.site.state, workdir)
+    merged = _merged(spec, execution, output)
+    if not tested:
+        return merged
+    suite, workdir = spec.main_task.suite or Suite(), Path(spec.workdir)
+    found = _aggregate_tests(suite, tested, output, execution.site.state, workdir)
+    failures, notes = (*merged.failures, *found.failures), (*merged.notes, *found.notes)
+    return replace(merged, tests=found.tests, failures=failures, notes=notes)
+
+
+def _merged(spec: SectioningSpec, execution: Execution, output: Path) -> Aggregated:
+    """The sections' changes merged, checked and published; where they worked in place, the checks alone."""
     if execution.site.base is not None:
         from ptx_prefect.engine.merging import merge_sections
 
         return merge_sections(spec, execution, execution.site.base, output)
+    if spec.checks and any(isinstance(record.outcome, Done) for record in execution.records.values()):
+        from ptx_prefect.engine.merging import check_in_place
+
+        return check_in_place(spec, execution.site.state)
     return Aggregated()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ from ptx_prefect.tree.changeset import SYMLINK
 from ptx_prefect.tree.commits import Part
 from ptx_prefect.tree.location import own_slug_of
 from ptx_prefect.tree.publish import publish, target_of
-from ptx_prefect.validate import Validation, validate
+from ptx_prefect.validate import CheckResult, Ejection, Validation, run_commands, validate
 
 MAX_RESOLUTIONS = 200
 """The report names so many; the count is exact."""
 REVIEW = "review"
+CONFLICT = ".conflict"
+"""Follows the name of a file whose text has conflict markers."""
 
 
 def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, output: Path) -> Aggregated:
@@ -53,6 +55,22 @@ def merge_sections(spec: SectioningSpec, execution: Execution, base: Base, outpu
     return _close(spec, base, sides, reviewed, after, output, state)
 
 
+def check_in_place(spec: SectioningSpec, state: Path) -> Aggregated:
+    """The task's checks in the working directory, where the sections of a task without base have worked."""
+    root = state / "workspaces"
+    root.mkdir(exist_ok=True, mode=0o700)
+    began_s = time.monotonic()
+    results = run_commands(spec.checks, Path(spec.workdir), root=root, state_dir=state)
+    passed = all(row.passed for row in results)
+    record = _validation(Validation(passed, Merged(Changeset()), results, (), 1, time.monotonic() - began_s))
+    failures = () if passed else (f"What the sections made does not pass its checks: {_why(results)}",)
+    return Aggregated(validation=record, failures=failures)
+
+
+def _why(results: Sequence[CheckResult]) -> str:
+    return "; ".join(row.reason for row in results if not row.passed)
+
+
 def _close(
     spec: SectioningSpec,
     base: Base,
@@ -68,7 +86,7 @@ def _close(
     review += [_conflict(row) for ejection in found.ejected for row in ejection.conflicts]
     failures = list(reviewed.failures)
     if not found.passed:
-        why = found.note or "; ".join(row.reason for row in found.checks if not row.passed)
+        why = "; ".join(filter(None, (found.note, _why(found.checks))))
         failures.append(f"The merged tree does not pass its checks, so nothing was published: {why}")
     place, published = None, None
     if found.passed and reviewed.approved:
@@ -77,7 +95,7 @@ def _close(
         except TreeError as error:
             failures.append(f"The merged tree was not published: {error}")
     left_out = {**{row.section: row.reason for row in found.ejected}, **reviewed.left_out}
-    _keep_for_review(sides, left_out, output)
+    _keep_for_review(sides, left_out, found.ejected, output)
     if not reviewed.approved:
         review.append(_not_approved(reviewed, output))
     return Aggregated(
@@ -91,7 +109,7 @@ def _close(
         merged=found.merged.changeset if found.passed and reviewed.approved else None,
         left_out=left_out,
         failures=tuple(failures),
-        notes=(f"what was left out lies in {str(output / REVIEW)!r}",) if left_out else (),
+        notes=_notes_on_left_out(sides, left_out, output / REVIEW),
     )
 
 
@@ -112,7 +130,7 @@ def _publish(
     after: Mapping[str, Sequence[str]],
     output: Path,
     state: Path,
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str | None, dict[str, Any]]:
     kept = [side for side in sides if side[0] in found.kept]
     steps = steps_of(base, kept, after=after)
     parts = [Part(f"{name}: {spec.main_task.description}", changes) for name, changes in steps]
@@ -125,18 +143,34 @@ def _publish(
     moment = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now_s))}-{int(now_s % 1 * 1e6):06}"
     run_id = f"{own_slug_of(spec.task_id)}-{moment}"
     if not found.merged.changeset.changes:
-        return target.name, {"run_id": None, "kind": target.kind, "note": "no section changed anything"}
+        return None, {"run_id": None, "kind": target.kind, "note": "no change is in the merged tree"}
     done = publish(base, found.merged.changeset, parts, target, run_id=run_id, state_dir=state, now_s=now_s)
     place = done.branch or done.where
     return place, {"run_id": done.run_id, "kind": done.kind, "where": done.where, "identity": done.identity}
 
 
-def _keep_for_review(sides: Sides, gone: Collection[str], output: Path) -> None:
-    """What was left out of the merged tree is not lost: each ejected section's files lie below ``review/``."""
+def _keep_for_review(sides: Sides, gone: Collection[str], ejected: Sequence[Ejection], output: Path) -> None:
+    """What was left out of the merged tree is not lost: each ejected section's files lie below ``review/``.
+
+    Beside a file that conflicts lies what its merge gave, with markers.
+    """
     shutil.rmtree(output / REVIEW, ignore_errors=True)
     for name, changes in sides:
         if name in gone:
             _write_files(changes, output / REVIEW / own_slug_of(name))
+    for row in ejected:
+        marked = [replace(change, path=f"{change.path}{CONFLICT}") for change in row.marked]
+        _write_files(Changeset(tuple(marked)), output / REVIEW / own_slug_of(row.section))
+
+
+def _notes_on_left_out(sides: Sides, gone: Collection[str], folder: Path) -> tuple[str, ...]:
+    notes = [f"what was left out lies in {str(folder)!r}"] if folder.is_dir() else []
+    for name, changes in sides:
+        deleted = [change.path for change in changes.changes if change.content is None] if name in gone else []
+        if deleted:
+            told = ", ".join(map(repr, deleted[:5])) + " …" * (len(deleted) > 5)
+            notes.append(f"section {name!r}, which was left out, would delete {told}")
+    return tuple(notes)
 
 
 def _write_files(changes: Changeset, folder: Path) -> None:

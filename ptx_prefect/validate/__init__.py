@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ptx_prefect.validate.guilty import Budget
-from ptx_prefect.validate.validation import CheckResult, Ejection, Validation, validate
+from ptx_prefect.validate.validation import CheckResult, Ejection, Validation, run_commands, validate
 
-__all__ = ["Budget", "CheckResult", "Ejection", "Validation", "validate"]
+__all__ = ["Budget", "CheckResult", "Ejection", "Validation", "run_commands", "validate"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +13,18 @@ from ptx_prefect.merge.changesets import Merged, merge_changesets
 from ptx_prefect.merge.result import Conflict
 from ptx_prefect.merge.versions import Version
 from ptx_prefect.tree.base import Base
-from ptx_prefect.tree.changeset import SYMLINK, Changeset
+from ptx_prefect.tree.changeset import SYMLINK, Changeset, FileChange
 from ptx_prefect.tree.workspace import open_workspace
 from ptx_prefect.validate.finding import Finding
 from ptx_prefect.validate.guilty import Budget, BudgetSpentError, Trials, smallest_guilty, to_eject
 from ptx_prefect.validate.names import Seen, name_findings
 from ptx_prefect.validate.syntax import syntax_error_in
-from ptx_prefect.workers.environment import environment_of
+from ptx_prefect.workers.environment import environment_of, path_of_checks
 from ptx_prefect.workers.process import Ended, Order, run_process
 
 MAX_TOLD = 20
+CHECK_LIMIT_S = 600.0
+"""The most that one command may take (seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Ejection:
     """A section whose changes are not in the tree.
 
     ``together_with`` are the sections beside which it fails (empty: it fails alone); ``because_of`` is the ejected
-    section that it builds on; ``conflicts`` are those that it was ejected for.
+    section that it builds on; ``conflicts`` are those that it was ejected for, ``marked`` the files with their markers.
     """
 
     section: str
@@ -49,6 +50,7 @@ class Ejection:
     together_with: tuple[str, ...] = ()
     because_of: str | None = None
     conflicts: tuple[Conflict, ...] = ()
+    marked: tuple[FileChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def validate(
     checks: Sequence[Sequence[str]] = (),
     root: Path,
     state_dir: Path,
-    timeout_s: float = 600.0,
+    timeout_s: float = CHECK_LIMIT_S,
     budget: Budget | None = None,
     decide: Callable[[Merged], Merged] | None = None,
 ) -> Validation:
@@ -192,7 +194,8 @@ class _Bench:
             first, *followers = to_eject([last], merged.sections, after=self.after)
             paths = ", ".join(repr(row.path) for row in mine[:5])
             against = f" with {', '.join(map(repr, others))}" if others else ""
-            ejected.append(Ejection(first, f"conflicts{against} in {paths}; review it", others, None, mine))
+            texts = tuple(change for change in merged.changeset.changes if change.path in {row.path for row in mine})
+            ejected.append(Ejection(first, f"conflicts{against} in {paths}; review it", others, None, mine, texts))
             ejected += [_follower(name, first) for name in followers]
             merged = self._merge(frozenset(merged.sections) - {first, *followers})
 
@@ -230,30 +233,34 @@ class _Bench:
             name for name, changeset in self.sides if name in names and any(p in paths for p in changeset.paths)
         )
 
-    def _run_commands(self, merged: Merged) -> list[CheckResult]:
-        results: list[CheckResult] = []
+    def _run_commands(self, merged: Merged) -> tuple[CheckResult, ...]:
         with open_workspace(self.base, [merged.changeset], root=self.root, name="validation") as workspace:
-            for argv in self.commands:
-                results.append(self._run(argv, workspace.path))
-                if not results[-1].passed:
-                    break
-        return results
+            return run_commands(
+                self.commands, workspace.path, root=self.root, state_dir=self.state_dir, timeout_s=self.timeout_s
+            )
 
-    def _run(self, argv: Sequence[str], workdir: Path) -> CheckResult:
-        # "python" means the interpreter that runs this, wherever it was started from.
-        search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+
+def run_commands(
+    commands: Sequence[Sequence[str]], workdir: Path, *, root: Path, state_dir: Path, timeout_s: float = CHECK_LIMIT_S
+) -> tuple[CheckResult, ...]:
+    """The results of commands (argv) in ``workdir``, up to the first that fails. Arguments as of :func:`validate`."""
+    results: list[CheckResult] = []
+    for argv in commands:
         order = Order(
             section="validation",
             cwd=workdir,
-            env=environment_of((), added={"PATH": search}),
-            log_path=self.root / "validation.log",
-            state_dir=self.state_dir,
-            deadline_s=self.timeout_s,
+            env=environment_of((), added={"PATH": path_of_checks()}),
+            log_path=root / "validation.log",
+            state_dir=state_dir,
+            deadline_s=timeout_s,
             argv=tuple(argv),
         )
         ended = run_process(order, beat=lambda _: None)
         why = "" if ended.by == "exit" and ended.exit_code == 0 else _why(ended)
-        return CheckResult(shlex.join(argv), not why, ended.wall_s, why and f"{shlex.join(argv)}: {why}")
+        results.append(CheckResult(shlex.join(argv), not why, ended.wall_s, why and f"{shlex.join(argv)}: {why}"))
+        if why:
+            break
+    return tuple(results)
 
 
 def _syntax_findings(base: Base, changeset: Changeset, seen: Seen) -> tuple[Finding, ...]:

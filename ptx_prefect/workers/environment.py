@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 BASE = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TERM", "TMPDIR", "TEMP", "TMP",
     "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHON*", "LD_LIBRARY_PATH", "DYLD_*", "SSL_CERT_*", "XDG_*",
 )  # fmt: skip
 """Names that every child gets: what programs need to start at all, and nothing that is likely to be a secret."""
+
+
+def path_of_checks() -> str:
+    """Where commands of `validate` are looked for: "python" is the interpreter that runs this, wherever it lies."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
 def environment_of(
