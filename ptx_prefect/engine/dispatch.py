@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ptx_prefect.engine.limits import SharedLimits
 from ptx_prefect.engine.perform import Request
+from ptx_prefect.engine.room import Room
 from ptx_prefect.engine.runners import Runner
 from ptx_prefect.engine.spending import Spending
 from ptx_prefect.engine.store import Stored
@@ -26,9 +27,6 @@ TICK_S = 0.5
 """How often the pool is looked at while nothing happens; also the longest that Ctrl-C waits."""
 GRACE_S = 10.0
 """How long a cancelled run waits for its workers to be gone."""
-
-EVICT_EVERY_S = 2.0
-"""Between two sections that are stopped to make room: the first one's memory must be free again to be seen."""
 
 Prepare = Callable[[Start], Request | Stored | RateLimited]
 """Turns a start into a request, into the stored result that makes it needless, or into the time to ask again, because
@@ -88,12 +86,9 @@ class Dispatch:
         self._scheduler = scheduler
         self._batches = batches or Batches({}, {})
         self._spending = spending
-        self._memory = memory or MemoryBook(float("inf"), {})
+        self._room = Room(memory or MemoryBook(float("inf"), {}))
         self._settle = settle
         self._told: set[tuple[str, str]] = set()
-        self._evicted: dict[str, float] = {}
-        self._evicted_s = -EVICT_EVERY_S
-        self._made_room = 0
         self._prepare = prepare
         self._pool = pool
         self._observers = observers
@@ -145,11 +140,7 @@ class Dispatch:
     @property
     def notes(self) -> tuple[str, ...]:
         """For the report."""
-        waited = sum(detail.startswith("waits for memory") for _, detail in self._told)
-        rows = [f"{waited} section(s) waited for memory"] if waited else []
-        if self._made_room:
-            rows.append(f"{self._made_room} time(s) a section was stopped and begun again to make room in memory")
-        return tuple(rows)
+        return self._room.notes
 
     def tell(self, event: Event) -> None:
         """Pass an event to every observer."""
@@ -165,7 +156,9 @@ class Dispatch:
             starts = self._scheduler.start(self.elapsed_s, limit=len(self._scheduler.running) + 1)
             if not starts:
                 return
-            if not self._has_memory(starts[0].name):
+            why_not = self._room.why_not(starts[0].name, self._running)
+            if why_not is not None:
+                self._note_once(starts[0].name, why_not)
                 self._scheduler.put_back(starts[0].name)
                 return
             size = self._batches.size(starts[0].name, ready=ready - 1, free=limit - running, workers=limit)
@@ -180,28 +173,16 @@ class Dispatch:
             else:
                 self._free_slots.append(slot)
 
-    def _has_memory(self, name: str) -> bool:
-        if self._memory.is_room(name, self._running):
-            return True
-        wanted, limit = self._memory.expected_mb(name), self._memory.limit_mb
-        self._note_once(name, f"waits for memory: it is expected to take {wanted:.0f} MB of {limit:.0f} MB in all")
-        return False
-
     def _make_room(self) -> None:
-        """Where the sections together take more than they may, the one that began last is stopped and waits.
-
-        It is begun again without having used an attempt, when there is memory for it.
-        """
-        used, now_s = self._pool.used_mb(), self.elapsed_s
-        young = [name for name in self._running if name not in self._evicted]
-        if used is None or used <= self._memory.limit_mb or len(young) < 2 or self._runner is None:
+        """Stop a section where all together take more memory than they may."""
+        used_mb = self._pool.used_mb()
+        if used_mb is None or used_mb <= self._room.limit_mb or self._runner is None:
             return
-        if now_s - self._evicted_s < EVICT_EVERY_S:
-            return
-        name = max(young, key=lambda item: self._running[item].started_s)
-        self._evicted_s = now_s
-        self._evicted[name] = used / len(self._running)
-        self._runner.cancel(f"stopped to make room: all use {used:.0f} MB of {self._memory.limit_mb:.0f} MB", name)
+        began_s = {name: running.started_s for name, running in self._running.items()}
+        found = self._room.who_gives_way(used_mb, began_s, self.elapsed_s)
+        if found is not None:
+            name, reason = found
+            self._runner.cancel(reason, name)
 
     def _note_once(self, name: str, detail: str) -> None:
         if (name, detail[:20]) not in self._told:
@@ -337,16 +318,11 @@ class Dispatch:
         now_s = self.elapsed_s
         ended_s = now_s if ended_s is None else ended_s
         attempt = Attempt(outcome, running.started_s, ended_s, running.slot)
-        each_mb = self._evicted.pop(name, None)
-        if each_mb is not None and isinstance(outcome, Cancelled):
-            self._memory.overran(name, each_mb)
-            self._made_room += 1
+        if self._room.gave_way(name, outcome):
             self._keep(name, attempt)
             self._scheduler.put_back(name)
             self.tell(Event("section_retry", now_s, name, f"{headline_of(outcome)}; again when there is room"))
             return
-        if not isinstance(outcome, Skipped):
-            self._memory.took(name, outcome.usage.peak_rss_mb)
         self._busy[name] = self._busy.get(name, 0.0) + ended_s - running.started_s
         if isinstance(outcome, RateLimited) and outcome.was_asked:
             self._pool.refused(

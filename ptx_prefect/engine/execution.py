@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptx_prefect.engine.claims import Claims
 from ptx_prefect.engine.dispatch import Dispatch
-from ptx_prefect.engine.keys import inputs_digest, key_of, parts_of
+from ptx_prefect.engine.keys import canonical_json, inputs_digest, key_of, parts_of
 from ptx_prefect.engine.limits import SharedLimits
 from ptx_prefect.engine.load import MeasuredPool, memory_limit_mb
 from ptx_prefect.engine.perform import Request
@@ -85,14 +85,17 @@ def check_sections(plan: Plan, workdir: Path) -> None:
     """
     mistakes: dict[str, str] = {}
     alike: dict[tuple[str, str], list[str]] = {}
+    asked: dict[tuple[str, str], Mapping[str, str]] = {}
     if not workdir.is_dir():
         mistakes["workdir"] = f"{str(workdir)!r} is not a directory"
     for section in plan.sections:
-        try:
-            found = worker_for(section.worker).check(section.config, workdir=workdir)
-        except WorkerError as error:
-            found = {"kind": str(error)}
-        for place, text in found.items():
+        same = section.worker, canonical_json(section.config)
+        if same not in asked:
+            try:
+                asked[same] = worker_for(section.worker).check(section.config, workdir=workdir)
+            except WorkerError as error:
+                asked[same] = {"kind": str(error)}
+        for place, text in asked[same].items():
             alike.setdefault((place, text), []).append(section.name)
     # A key that is missing is missing for all of them: told once.
     for (place, text), names in alike.items():

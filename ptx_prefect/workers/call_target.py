@@ -9,7 +9,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,10 +48,9 @@ def call_of(payload: Mapping[str, Any], beat: Callable[[str], None]) -> Any:
     offered = {**{name: payload[name] for name in OFFERED if name != "beat"}, "beat": beat}
     offered["workdir"] = Path(payload["workdir"])
     args = dict(payload["args"])
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return function(**args)  # Some built-in functions have none.
+    signature = _remembered(function) if isinstance(function, FunctionType) else _signature_of(function)
+    if signature is None:
+        return function(**args)
     takes = {
         name
         for name, parameter in signature.parameters.items()
@@ -110,6 +111,17 @@ def _function(target: str) -> Callable[..., Any]:
     if not callable(found):
         raise TargetError(f"{target!r} is a {type(found).__name__}, not a function")
     return found  # type: ignore[no-any-return]  # checked just above
+
+
+def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """None: some built-in functions have none."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+_remembered = lru_cache(maxsize=64)(_signature_of)  # Taking one costs more than a small call.
 
 
 def _seconds(value: object) -> float | None:

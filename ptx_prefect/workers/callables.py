@@ -70,14 +70,15 @@ class CallableWorker:
     def fingerprint(self, config: Mapping[str, Any], *, workdir: Path) -> Mapping[str, Any]:
         """The digest of the file that defines the function (not of what that imports)."""
         module = str(config.get("target", "")).partition(":")[0]
+        name = module.replace(".", "/")
         for place in (workdir, *(workdir / extra for extra in config.get("path") or ())):
-            for path in (place / (module.replace(".", "/") + ".py"), place / module.replace(".", "/") / "__init__.py"):
+            for path in (f"{place}/{name}.py", f"{place}/{name}/__init__.py"):
                 with contextlib.suppress(OSError):
                     return {"module": _digest(path)}
         with contextlib.suppress(ImportError, ValueError, OSError):
             spec = importlib.util.find_spec(module)
             if spec is not None and spec.origin is not None and spec.has_location:
-                return {"module": _digest(Path(spec.origin))}
+                return {"module": _digest(spec.origin)}
         return {"module": None}
 
     def run(self, job: Job, *, beat: Beat) -> WorkerOutcome:
@@ -168,12 +169,12 @@ def _missing(module: str, places: list[Path]) -> str | None:
         return top
 
 
-def _digest(path: Path) -> str:
-    state = path.stat()
+def _digest(path: str) -> str:
+    state = os.stat(path)  # noqa: PTH116 - before each section
     return _digest_as_of(path, (state.st_size, state.st_mtime_ns, state.st_ino))
 
 
 @lru_cache(maxsize=256)
-def _digest_as_of(path: Path, state: tuple[int, ...]) -> str:
+def _digest_as_of(path: str, state: tuple[int, ...]) -> str:
     """Read once while the file is the same: thousands of sections may call the same function."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
