@@ -106,6 +106,7 @@ def _to_report(
             *execution.pool.adaptive.notes,
             *execution.dispatch.notes,
             *execution.limits.notes,
+            *(execution.site.base.notes if execution.site.base else ()),
             *notes_on_server(),
         ),
         usage=execution.spending.report(),

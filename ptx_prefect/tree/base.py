@@ -13,6 +13,7 @@ from ptx_prefect.tree.changeset import EXECUTABLE, REGULAR, SYMLINK, digest_of
 from ptx_prefect.tree.git import read_blobs, run_git, toplevel_of
 from ptx_prefect.tree.globs import matcher_of
 from ptx_prefect.tree.ours import is_output, without_outputs, without_places
+from ptx_prefect.tree.paths import leads_out
 from ptx_prefect.tree.scan import Stamp, is_litter, list_directory, read_entry, stamp_of
 
 BLOB = "blob:"
@@ -36,6 +37,8 @@ class Base:
 
     ``prefix`` is the folder of the repository that counts as the tree (empty or ending in ``/``); ``is_git`` tells
     that ``.gitignore`` files are obeyed, ``is_copy`` that it is a revision whose history stayed on another machine.
+    ``submodules`` are empty folders in a workspace, and ``leaving``, links that lead out of the tree, are not there at
+    all: through them a section would write where others work.
     """
 
     root: Path
@@ -44,6 +47,8 @@ class Base:
     prefix: str = ""
     is_git: bool = False
     is_copy: bool = False
+    submodules: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
 
     @staticmethod
     def of_directory(path: Path | str, *, own: Sequence[str] = ()) -> Base:
@@ -62,7 +67,9 @@ class Base:
         stamps = _listed_plainly(root) if listed is None else listed
         names = sorted(without_places(stamps, root, own))
         entries = {name: _entry_of(root / name, stamps[name]) for name in names}
-        return Base(root, entries, is_git=listed is not None)
+        links = {name: str((root / name).readlink()) for name in names if stamps[name].mode == SYMLINK}
+        submodules = _submodules_in(root) if listed is not None else ()
+        return Base(root, entries, is_git=listed is not None, submodules=submodules, leaving=_leaving(links))
 
     @staticmethod
     def of_files(path: Path | str, names: Iterable[str]) -> Base:
@@ -79,12 +86,27 @@ class Base:
         commit = run_git(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
         prefix = os.fsdecode(run_git(root, "rev-parse", "--show-prefix").rstrip(b"\n"))
         rows = run_git(root, "ls-tree", "-r", "-z", "--full-tree", f"{commit}:{prefix}").split(b"\0")
-        return Base(root, dict(_tree_rows(rows)), commit, prefix, is_git=True)
+        entries = dict(_tree_rows(rows))
+        links = [name for name, entry in entries.items() if entry.mode == SYMLINK]
+        targets = read_blobs(root, (entries[name].identity.removeprefix(BLOB) for name in links))
+        leaving = _leaving(dict(zip(links, map(os.fsdecode, targets), strict=True)))
+        return Base(root, entries, commit, prefix, is_git=True, submodules=_gitlinks(rows), leaving=leaving)
 
     @property
     def folder(self) -> str:
         """Where the tree lies: the directory, or the folder of the repository."""
         return self.prefix.rstrip("/") or self.root.as_posix()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What sections do not find in their workspaces, for the report."""
+        notes = []
+        if self.submodules:
+            notes.append(f"submodules of the base are empty folders for the sections: {_named(self.submodules)}")
+        if self.leaving:
+            told = f"links that lead out of the base are not there for the sections: {_named(self.leaving)}"
+            notes.append(f"{told}; copy what is needed into the base, or name it by its absolute path")
+        return tuple(notes)
 
     def paths(self) -> tuple[str, ...]:
         """Every path, sorted."""
@@ -182,6 +204,24 @@ def _listed_by_git(root: Path) -> dict[str, Stamp] | None:
 def _listed_plainly(root: Path) -> dict[str, Stamp]:
     files = list_directory(root, skip=lambda path: is_litter(path) or is_output(path)).files
     return {name: files[name] for name in without_outputs(files)}
+
+
+def _submodules_in(root: Path) -> tuple[str, ...]:
+    rows = run_git(root, "ls-files", "-z", "--stage").split(b"\0")
+    return _gitlinks(rows)
+
+
+def _gitlinks(rows: Iterable[bytes]) -> tuple[str, ...]:
+    """Submodules among rows of ``ls-tree`` or ``ls-files --stage``: other repositories, no part of the tree."""
+    return tuple(sorted(os.fsdecode(row.split(b"\t", 1)[1]) for row in rows if row.startswith(b"160000 ")))
+
+
+def _leaving(links: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(path for path in links if leads_out(path, links)))
+
+
+def _named(paths: Sequence[str]) -> str:
+    return ", ".join(map(repr, paths[:5])) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
 
 
 def _names(listing: bytes) -> set[str]:

@@ -31,7 +31,15 @@ def pack_tree(base: Base, *, limit_bytes: int) -> bytes:
     """
     contents = dict(base.read_many(base.paths()))
     files = [[path, entry.mode, entry.identity, len(contents[path])] for path, entry in base.entries.items()]
-    head = json.dumps({"is_git": base.is_git, "has_history": base.revision is not None, "files": files})
+    head = json.dumps(
+        {
+            "is_git": base.is_git,
+            "has_history": base.revision is not None,
+            "files": files,
+            "submodules": base.submodules,
+            "leaving": base.leaving,
+        }
+    )
     squeezer = zlib.compressobj(LEVEL)
     parts, size = [], 0
     for piece in (head.encode(), b"\n", *contents.values(), None):
@@ -99,7 +107,14 @@ def _base_in(place: Path, head: Mapping[str, Any]) -> Base:
         record.write_text(json.dumps(head), encoding="utf-8")
     files: Sequence[tuple[str, int, str, int]] = head["files"]
     entries = {path: Entry(identity, mode) for path, mode, identity, _ in files}
-    return Base(place, entries, is_git=head["is_git"], is_copy=bool(head["has_history"]))
+    return Base(
+        place,
+        entries,
+        is_git=head["is_git"],
+        is_copy=bool(head["has_history"]),
+        submodules=tuple(head["submodules"]),
+        leaving=tuple(head["leaving"]),
+    )
 
 
 def _record_of(place: Path) -> Path:

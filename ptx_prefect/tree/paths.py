@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 
 from ptx_prefect.errors import TreeError
 
@@ -27,3 +28,26 @@ def leaves_tree(path: str, target: str) -> bool:
         return True
     reached = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     return reached == ".." or reached.startswith("../")
+
+
+def leads_out(path: str, links: Mapping[str, str]) -> bool:
+    """True when the link at ``path`` leads out of the tree, other links followed; ``links`` maps them to targets."""
+    here, ahead = path.split("/")[:-1], [links[path]]
+    for _ in range(MAX_LINKS):
+        if ahead[-1].startswith("/"):
+            return True
+        steps = "/".join(reversed(ahead)).split("/")
+        for position, part in enumerate(steps):
+            if part == ".." and not here:
+                return True
+            here = here[:-1] if part == ".." else [*here, *([part] if part not in ("", ".") else [])]
+            if part not in ("", ".", "..") and (target := links.get("/".join(here))) is not None:
+                here, ahead = here[:-1], ["/".join(steps[position + 1 :]), target]
+                break
+        else:
+            return False
+    return False  # a circle leads nowhere
+
+
+MAX_LINKS = 40
+"""As many as Linux follows on one path."""

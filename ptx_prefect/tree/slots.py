@@ -101,8 +101,10 @@ def bring_to(directory: Path, base: Base, wanted: Mapping[str, Wanted], *, recor
     if directory.is_symlink() or directory.is_file():
         directory.unlink()  # a section put it there: what it points to is not ours to clear
     directory.mkdir(parents=True, exist_ok=True)
-    kept = _clear(directory, wanted, before)
+    kept = _clear(directory, wanted, before, base.submodules)
     missing = [path for path in wanted if path not in kept]
+    for folder in base.submodules:
+        (directory / check_path(folder)).mkdir(parents=True, exist_ok=True)
     for folder in sorted({parent for path in missing for parent in parents_of(check_path(path))}):
         (directory / folder).mkdir(exist_ok=True)
     written = dict(kept)
@@ -111,7 +113,9 @@ def bring_to(directory: Path, base: Base, wanted: Mapping[str, Wanted], *, recor
     return _write_record(record, written)
 
 
-def _clear(directory: Path, wanted: Mapping[str, Wanted], before: Mapping[str, Written]) -> dict[str, Written]:
+def _clear(
+    directory: Path, wanted: Mapping[str, Wanted], before: Mapping[str, Written], folders: Iterable[str]
+) -> dict[str, Written]:
     """Remove what is not wanted; what stays is known to be as wanted."""
     listing = list_directory(directory, skip=lambda path: path == ".git", closed="open")
     kept: dict[str, Written] = {}
@@ -124,7 +128,7 @@ def _clear(directory: Path, wanted: Mapping[str, Wanted], before: Mapping[str, W
             _remove_file(directory / path)
     for path in listing.others:
         _remove_file(directory / path)
-    needed = {parent for path in wanted for parent in parents_of(path)}
+    needed = {parent for path in (*wanted, *folders) for parent in parents_of(path)} | set(folders)
     for folder in reversed(listing.folders):  # innermost first
         if folder not in needed:
             _remove_folder(directory / folder)

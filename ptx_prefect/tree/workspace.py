@@ -27,6 +27,7 @@ class Refused:
     outside: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
     is_gone: bool = False
+    apart: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -36,6 +37,11 @@ class Refused:
             told.append(f"changed outside its declared writes: {_named(self.outside)}; widen `writes` or change less")
         if self.leaving:
             told.append(f"made links that lead out of the tree: {_named(self.leaving)}; link inside the tree")
+        if self.apart:
+            told.append(
+                f"wrote to {_named(self.apart)}, where the tree has a submodule or a link that leads out of it;"
+                " change such things where they belong"
+            )
         return "; ".join(told)
 
 
@@ -65,8 +71,10 @@ class Workspace:
         if writes is not None:
             is_declared = matcher_of(writes)
             outside = tuple(path for path in changes if not is_declared(path))
-        if leaving or outside:
-            return Refused(outside, leaving)
+        reserved = {*self.base.submodules, *self.base.leaving}
+        apart = tuple(path for path in changes if reserved.intersection((path, *parents_of(path))))
+        if leaving or outside or apart:
+            return Refused(outside, leaving, apart=apart)
         moved = with_renames(changes, read_old=self._read_start)
         return Changeset(tuple(moved[path] for path in sorted(moved)))
 
@@ -145,6 +153,7 @@ def open_workspace(
     """
     start = {change.path: change for change in compose(changesets).changes}
     wanted = wanted_tree(base, Changeset(tuple(start.values())))
+    wanted = {path: want for path, want in wanted.items() if path in start or path not in base.leaving}
     if only is not None:
         is_chosen = matcher_of(only)
         wanted = {path: want for path, want in wanted.items() if is_chosen(path)}

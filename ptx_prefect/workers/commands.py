@@ -54,6 +54,8 @@ class CommandWorker:
         cwd = config.get("cwd", ".")
         if not isinstance(cwd, str):
             mistakes["cwd"] = f"takes a directory, found {cwd!r}"
+        elif not _is_inside(workdir / cwd, workdir):
+            mistakes["cwd"] = f"{cwd!r} leads out of the directory where sections work; name one below it"
         elif not (workdir / cwd).is_dir():
             mistakes["cwd"] = f"{cwd!r} is not a directory in {str(workdir)!r}"
         codes = config.get("expect_exit", [0])
@@ -74,7 +76,10 @@ class CommandWorker:
         folder = files_dir(job)
         result = folder / "result.json"
         result.unlink(missing_ok=True)
-        order = order_for(job, allowed=(), argv=tuple(job.config["argv"]), cwd=job.workdir / job.config.get("cwd", "."))
+        cwd = job.workdir / job.config.get("cwd", ".")
+        if not _is_inside(cwd, job.workdir):
+            return Failed(f"cwd {job.config['cwd']!r} leads out of the workspace", "bad_cwd", permanent=True)
+        order = order_for(job, allowed=(), argv=tuple(job.config["argv"]), cwd=cwd)
         order = dataclasses.replace(order, env={**order.env, **_file_names(job, folder, result)})
         ended = run_process(order, beat=beat)
         early = outcome_unless_exited(ended, order)
@@ -90,6 +95,11 @@ class CommandWorker:
                 f"{_shown(order)} ended with exit code {code}{tail_of(ended)}", kind, is_permanent, usage, log
             )
         return _done(job, code, result, Done({"exit_code": code, "output": ended.output}, usage=usage, log=log))
+
+
+def _is_inside(place: Path, directory: Path) -> bool:
+    """True where ``place``, links followed, is ``directory`` or lies below it."""
+    return place.resolve().is_relative_to(directory.resolve())
 
 
 def _done(job: Job, code: int | None, result: Path, done: Done) -> WorkerOutcome:

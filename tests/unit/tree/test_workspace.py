@@ -286,3 +286,50 @@ def test_git_inside_a_workspace_works_and_leaves_the_users_repository_alone(base
 
     assert len(log.stdout.splitlines()) == 1
     assert status.stdout == b""
+
+
+@pytest.fixture(params=["directory", "revision"])
+def with_apart(request: pytest.FixtureRequest, tmp_path: Path) -> Base:
+    """A repository with a submodule `vendor/lib` and links of which three lead out."""
+
+    def git(place: Path, *args: str) -> None:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "protocol.file.allow=always"]
+        subprocess.run(["git", *identity, *args], cwd=place, check=True, capture_output=True)
+
+    for name in ("lib", "repo", "outside"):
+        (tmp_path / name).mkdir()
+    for name in ("lib", "repo"):
+        (tmp_path / name / "a.py").write_text("A = 1\n")
+        git(tmp_path / name, "init", "-q")
+        git(tmp_path / name, "add", "-A")
+        git(tmp_path / name, "commit", "-qm", "one")
+    repo = tmp_path / "repo"
+    git(repo, "submodule", "add", "-q", str(tmp_path / "lib"), "vendor/lib")
+    links = {"far": str(tmp_path / "outside"), "up": "../outside", "by": "up/x", "near": "a.py", "round": "round"}
+    for name, target in links.items():
+        (repo / name).symlink_to(target)
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "two")
+    return Base.of_directory(repo) if request.param == "directory" else Base.of_revision(repo, "HEAD")
+
+
+def test_what_leads_out_of_the_tree_is_not_in_a_workspace(with_apart: Base, tmp_path: Path) -> None:
+    assert (with_apart.submodules, with_apart.leaving) == (("vendor/lib",), ("by", "far", "up"))
+    assert "'vendor/lib'" in with_apart.notes[0] and "'by', 'far', 'up'" in with_apart.notes[1]
+    for _ in range(2):  # a slot that is used again has them too
+        with open_workspace(with_apart, [], root=tmp_path / "w", name="one") as workspace:
+            there = {path.name for path in workspace.path.iterdir()}
+            assert there >= {"near", "round", "vendor"} and not there & {"by", "far", "up"}
+            assert list((workspace.path / "vendor" / "lib").iterdir()) == []
+            assert workspace.collect() == Changeset()
+
+
+@pytest.mark.parametrize("path", ["far/new", "vendor/lib/l.py", "up"])
+def test_nothing_is_written_where_the_tree_leads_out(path: str, with_apart: Base, tmp_path: Path) -> None:
+    with open_workspace(with_apart, [], root=tmp_path / "w", name="one") as workspace:
+        (workspace.path / path).parent.mkdir(exist_ok=True)
+        (workspace.path / path).write_text("x")
+        found = workspace.collect()
+
+    assert isinstance(found, Refused) and path in found.reason and "submodule or a link" in found.reason
+    assert list((tmp_path / "outside").iterdir()) == []

@@ -43,6 +43,7 @@ def test_an_unknown_key_is_named_with_the_nearest(kind: str, tmp_path: Path) -> 
         ("command", {"argv": ["no-such-program"]}, "argv"),
         ("command", {"argv": ["./missing.sh"]}, "argv"),
         ("command", {"cwd": "missing"}, "cwd"),
+        ("command", {"cwd": ".."}, "cwd"),
         ("command", {"expect_exit": "0"}, "expect_exit"),
         ("command", {"env": "HOME"}, "env"),
         ("command", {"set_env": ["A=1"]}, "set_env"),
