@@ -15,6 +15,7 @@ from ptx_prefect.plan.suite import SectionTime, beside_tests
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import SectionRecord
 from ptx_prefect.spec import SectioningSpec, Suite
+from ptx_prefect.workers.crashes import read_journal
 
 
 def aggregate(spec: SectioningSpec, execution: Execution, output: Path) -> Aggregated:
@@ -25,7 +26,9 @@ def aggregate(spec: SectioningSpec, execution: Execution, output: Path) -> Aggre
     if not tested:
         return merged
     suite, workdir = spec.main_task.suite or Suite(), Path(spec.workdir)
-    found = _aggregate_tests(suite, tested, output, execution.site.state, workdir)
+    is_cut = execution.plan.level == "test"  # Sections that a person wrote may share tests.
+    planned = {section.name: section.items for section in sections} if is_cut else {}
+    found = _aggregate_tests(suite, tested, output, execution.site.state, workdir, planned)
     failures, notes = (*merged.failures, *found.failures), (*merged.notes, *found.notes)
     return replace(merged, tests=found.tests, failures=failures, notes=notes)
 
@@ -44,7 +47,12 @@ def _merged(spec: SectioningSpec, execution: Execution, output: Path) -> Aggrega
 
 
 def _aggregate_tests(
-    suite: Suite, records: Sequence[SectionRecord], output: Path, state: Path, workdir: Path
+    suite: Suite,
+    records: Sequence[SectionRecord],
+    output: Path,
+    state: Path,
+    workdir: Path,
+    planned: Mapping[str, int],
 ) -> Aggregated:
     """One JUnit file and one coverage result for all sections, equal to those of one serial run."""
     from ptx_prefect.merge.test_reports import merge_junit
@@ -60,17 +68,47 @@ def _aggregate_tests(
             tests = {**totals.as_json(), "junit": str(output / "junit.xml")}
     except MergeError as error:
         failures.append(str(error))
-    if suite.coverage:
+    if suite.coverage or any(value.get("coverage") for _, value in values):
         tests |= _coverage_of(suite, values, output, workdir, notes)
     _remember(suite, values, state)
     incomplete = len(records) - len(junits)
     if incomplete:
         failures.append(f"{incomplete} of {len(records)} test sections left no report: the totals are incomplete")
+    if planned:
+        failures += _not_as_planned(values, planned)
+    notes += dict.fromkeys(note for _, value in values for note in value.get("notes", ()))
+    crashed = [name for _, value in values for name in value.get("crashed", ())]
+    if crashed:
+        tests["crashed"] = crashed
     broken = [row for _, value in values for row in value.get("failures", ())]
     if broken:
         tests["failures"] = broken
         failures.append(f"Mend {tests['failed'] + tests['errors']} failing test(s), first {broken[0]['test']!r}")
     return Aggregated(tests=tests or None, failures=tuple(failures), notes=tuple(notes))
+
+
+def _not_as_planned(values: Sequence[tuple[SectionRecord, Mapping[str, Any]]], planned: Mapping[str, int]) -> list[str]:
+    """Tests that two sections ran, and sections that ran fewer than they were given: then the totals are wrong."""
+    found: list[str] = []
+    owner: dict[str, str] = {}
+    for record, value in values:
+        nodeids = (
+            {text for kind, text in read_journal(Path(value["ran"])) if kind == "end"} if value.get("ran") else set()
+        )
+        twice = sorted(nodeid for nodeid in nodeids if nodeid in owner)
+        if twice:
+            found.append(
+                f"{len(twice)} test(s) ran in {owner[twice[0]]!r} and in {record.name!r}, first {twice[0]!r}: the"
+                " totals count them twice; take what spreads or repeats tests out of suite.args and addopts"
+            )
+        owner |= dict.fromkeys(nodeids, record.name)
+        told = value["totals"]["tests"]
+        if value.get("junit") and told < planned.get(record.name, 0):
+            found.append(
+                f"section {record.name!r} reports {told} of its {planned[record.name]} tests: the others were not run;"
+                " take what selects or stops tests out of suite.args and addopts"
+            )
+    return found
 
 
 def _coverage_of(
@@ -85,7 +123,7 @@ def _coverage_of(
 
     found = [Path(value["coverage"]) for _, value in values if value.get("coverage")]
     data, xml = output / "coverage.data", output / "coverage.xml"
-    if len(found) < len(values):
+    if suite.coverage and len(found) < len(values):
         notes.append(f"{len(values) - len(found)} of {len(values)} test sections left no coverage data")
     try:
         covered = combine_coverage(found, data, source=suite.source, xml=xml, config_file=coverage_config_of(workdir))

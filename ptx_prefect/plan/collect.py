@@ -74,7 +74,9 @@ def _collect(args: Sequence[str], *, workdir: Path, python: str) -> dict[str, An
         (Path(scratch) / "ptx_collect_plugin.py").write_bytes(plugin.read_bytes())
         path = os.pathsep.join(filter(None, [scratch, os.environ.get("PYTHONPATH", "")]))
         env = {**os.environ, "PYTHONPATH": path, "PTX_COLLECT_OUT": str(out)}
-        options = ["-p", "ptx_collect_plugin", "-p", "no:cacheprovider", "--collect-only", "-qq", "--no-header"]
+        options = ["-p", "ptx_collect_plugin", "--collect-only", "-qq", "--no-header"]
+        # The cache plugin stays, because arguments like --last-failed are its own; it finds nothing to go by.
+        options += ["-o", f"cache_dir={Path(scratch) / 'cache'}"]
         command = [python, "-m", "pytest", *options, *args]
         try:
             done = subprocess.run(

@@ -17,6 +17,22 @@ from typing import Any
 
 import pytest
 
+# Name, value that is off, what it does: options of pytest, its cache plugin and pytest-xdist.
+SWITCHED_OFF: Any = (
+    ("numprocesses", None, "-n: the sections are the processes"),
+    ("dist", "no", ""),
+    ("tx", [], ""),
+    ("looponfail", False, "--looponfail"),
+    ("maxfail", 0, "-x, --maxfail: each section would stop for itself; fail_fast stops the run"),
+    ("lf", False, "--last-failed: sections remember nothing"),
+    ("failedfirst", False, "--failed-first"),
+    ("newfirst", False, "--new-first"),
+    ("stepwise", False, "--stepwise"),
+    ("stepwise_skip", False, "--stepwise-skip"),
+    ("usepdb", False, "--pdb: nobody is there to answer"),
+    ("trace", False, "--trace: nobody is there to answer"),
+)
+
 
 class Section:
     """A pytest plugin: collect these tests, whatever paths stand among the suite's own arguments; tell of each.
@@ -27,16 +43,46 @@ class Section:
 
     def __init__(self) -> None:
         self.tests: list[str] = []
+        self.without: frozenset[str] = frozenset()
+        self.journal = ""
         self.count = 0
+
+    def take(self, order: Any) -> None:
+        """What this section is to run, and where it writes down what it does."""
+        self.tests, self.without, self.journal = list(order["tests"]), frozenset(order["without"]), order["journal"]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
         """Runs after the arguments are parsed and before anything is configured by them."""
         if self.tests:
             config.args = list(self.tests)
+        for name, off, text in SWITCHED_OFF:
+            if getattr(config.option, name, off) not in (off, None, 0):
+                setattr(config.option, name, off)
+                if text:
+                    self.write_down("note", text)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
+        """Leave out what ended an interpreter before."""
+        left_out = [item for item in items if item.nodeid in self.without]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item.nodeid not in self.without]
+
+    def write_down(self, kind: str, text: str) -> None:
+        """Add a line that is there even if the interpreter ends now."""
+        if self.journal:
+            with open(self.journal, "a", encoding="utf-8") as stream:  # noqa: PTH123 - often, and small
+                stream.write(json.dumps([kind, text]) + "\n")
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A test that never ends is known by name."""
+        self.write_down("start", nodeid)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Each finished test is a sign of life."""
+        self.write_down("end", nodeid)
         self.count += 1
         if path := os.environ.get("PTX_BEAT_FILE"):
             with open(path, "a", encoding="utf-8") as stream:  # noqa: PTH123 - often, and small
@@ -79,7 +125,7 @@ class Host(Section):
         self.order = serve(socket.socket(fileno=self.descriptor)).payload
         if self.measured is not None:
             self.measured.start()
-        self.tests = list(self.order["tests"])
+        self.take(self.order)
         config.option.xmlpath = self.order["junit"]
         super().pytest_cmdline_main(config)
 
@@ -103,11 +149,11 @@ def host(descriptor: int, args: list[str], preload: list[str], coverage: Any) ->
 
 
 def run_pytest(order: Any) -> int:
-    """The exit code of pytest for ``order``: ``args``, ``tests``, ``junit`` and ``coverage`` (None, or its options)."""
+    """The exit code of pytest for an order as the worker writes it; ``coverage`` is None, or its options."""
     args = [*order["args"], f"--junitxml={order['junit']}"]
     _look_like_pytest(args)
     section = Section()
-    section.tests = list(order["tests"])
+    section.take(order)
     if order["coverage"] is None:
         return int(pytest.main(args, plugins=[section]))
     measured = _started(order["coverage"], data_suffix=False)

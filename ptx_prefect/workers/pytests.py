@@ -16,6 +16,8 @@ A section writes ``junit.xml`` (and ``coverage.data``) into the directory beside
     {"exit_code": 0, "junit": path, "coverage": path or null, "totals": {"passed": ...}, "failures": [...]}
 
 Failed tests are a permanent failure (another attempt would only hide an unsteady test) which carries the same value.
+A test that ends its interpreter (``os._exit``, a segmentation fault) is named; the section's other tests run without
+it, then it runs alone: a second crash is an error in the JUnit file, beside what the others gave.
 """
 
 from __future__ import annotations
@@ -27,14 +29,17 @@ import importlib.util
 import json
 import shutil
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import WorkerError
-from ptx_prefect.run.outcomes import Done, Failed, WorkerOutcome
+from ptx_prefect.plan.suite import key_of_test
+from ptx_prefect.run.outcomes import Done, Failed, Usage, WorkerOutcome
 from ptx_prefect.strict import nearest
+from ptx_prefect.workers.crashes import Crash, add_cases_of, add_crash, read_journal, running_test
 from ptx_prefect.workers.endings import (
     COMMON_KEYS,
     files_dir,
@@ -42,6 +47,7 @@ from ptx_prefect.workers.endings import (
     mistakes_in_common_keys,
     order_for,
     outcome_unless_exited,
+    signal_name,
     tail_of,
     usage_of,
 )
@@ -54,6 +60,8 @@ KEYS = ("args", "tests", "coverage", "source", "branch", "python", "rootdir", "w
 _LISTS = ("args", "tests", "source", "preload")
 _FLAGS = ("coverage", "branch", "warm")
 MAX_FAILURES_TOLD = 20
+MAX_CRASHES = 10
+"""So many tests of a section may end its interpreter before the rest is given up."""
 _MEANING = {
     2: ("interrupted", "the tests could not be collected, or were interrupted"),
     3: ("pytest_internal", "pytest broke internally"),
@@ -98,23 +106,109 @@ class PytestWorker:
         return {"python": sys.version, **{name: _version(name) for name in ("pytest", "coverage")}}
 
     def run(self, job: Job, *, beat: Beat) -> WorkerOutcome:
-        """Run the section's tests."""
+        """Run the section's tests; a test that ends its interpreter is tried once more, alone."""
         folder = files_dir(job).resolve()
-        junit, data = folder / "junit.xml", folder / "coverage.data"
-        for stale in (junit, *folder.glob("coverage.data*")):
+        for stale in (*folder.glob("*.xml"), *folder.glob("*.jsonl"), *folder.glob("coverage.data*")):
             stale.unlink(missing_ok=True)
-        ended, order = _run(job, folder, junit, data, beat)
+        return _Runs(job, folder, beat).outcome()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Files:
+    """What one pytest of a section writes, beside its coverage."""
+
+    junit: Path
+    data: Path
+    journal: Path
+
+
+class _Runs:
+    """The processes of one section: one, and where tests end their interpreter one without them and one for each."""
+
+    def __init__(self, job: Job, folder: Path, beat: Beat) -> None:
+        self._job, self._folder, self._beat = job, folder, beat
+        self._until_s = time.monotonic() + job.deadline_s
+        self._usages: list[Usage] = []
+        self._crashes: list[Crash] = []
+
+    def outcome(self) -> WorkerOutcome:
+        """How the section ended."""
+        files = _Files(*(self._folder / name for name in ("junit.xml", "coverage.data", "ran.jsonl")))
+        tests = list(self._job.config.get("tests", ()))
+        ended, order, crash = self._once(files, tests, self._job.log_path)
+        while crash is not None and len(self._crashes) < MAX_CRASHES and time.monotonic() < self._until_s:
+            self._crashes.append(crash)
+            log = self._folder / f"without-{len(self._crashes)}.log"
+            ended, order, crash = self._once(files, tests, log)
+        usage, notes = self._usage(), [f"switched off: {text}" for text in _notes_in(files.journal)]
+        if crash is not None:
+            names = ", ".join(repr(one.nodeid) for one in (*self._crashes, crash))
+            reason = f"the interpreter ended in {names} ({crash.how}); what stands behind was not run{tail_of(ended)}"
+            return Failed(reason, "crashed", permanent=True, usage=usage, log=str(self._job.log_path))
         early = outcome_unless_exited(ended, order)
-        return early if early is not None else _outcome(job, ended, junit, data)
+        if early is not None:
+            return early
+        crashed = []
+        for index, one in enumerate(self._crashes):
+            if files.junit.is_file() and self._crashes_alone(one, index, files.junit):
+                crashed.append(key_of_test(one.nodeid))
+            else:
+                notes.append(f"{one.nodeid} ended the interpreter ({one.how}) and did not when it ran alone")
+        found = _outcome(self._job, ended, files, is_broken=bool(self._crashes))
+        if isinstance(found, Done | Failed) and isinstance(found.value, dict):
+            found.value.update({"crashed": crashed, "notes": notes})
+            return dataclasses.replace(found, usage=self._usage())
+        return found
+
+    def _crashes_alone(self, crash: Crash, index: int, junit: Path) -> bool:
+        """Run the test by itself; its rows go into the section's JUnit file."""
+        files = _Files(*(self._folder / f"alone-{index}{end}" for end in (".xml", ".data", ".jsonl")))
+        path, _, rest = crash.nodeid.partition("::")
+        start = Path(self._job.config.get("rootdir") or self._job.workdir)
+        self._once(files, [f"{start / path}::{rest}"], files.junit.with_suffix(".log"), is_alone=True)
+        if not files.junit.is_file():
+            add_crash(junit, crash)
+            return True
+        add_cases_of(junit, files.junit)
+        return False
+
+    def _once(
+        self, files: _Files, tests: list[str], log: Path, *, is_alone: bool = False
+    ) -> tuple[Ended, Order, Crash | None]:
+        """One process; and the test that ended it, if one did."""
+        files.journal.unlink(missing_ok=True)
+        left_s = max(1.0, self._until_s - time.monotonic())
+        job = dataclasses.replace(self._job, log_path=log, deadline_s=min(self._job.deadline_s, left_s))
+        without = [] if is_alone else [one.nodeid for one in self._crashes]
+        ended, order = _run(job, self._folder, _payload(job, files, tests, without), self._beat)
+        self._usages.append(usage_of(ended))
+        running = running_test(files.journal) if ended.by == "exit" and not files.junit.is_file() else None
+        if running is None or ended.exit_code is None:
+            return ended, order, None
+        code = ended.exit_code
+        return ended, order, Crash(running, signal_name(-code) if code < 0 else f"exit code {code}")
+
+    def _usage(self) -> Usage:
+        one = self._usages[0]
+        if len(self._usages) == 1:
+            return one
+        cpu = [usage.cpu_s for usage in self._usages if usage.cpu_s is not None]
+        peaks = [usage.peak_rss_mb for usage in self._usages if usage.peak_rss_mb is not None]
+        wall_s = sum(usage.wall_s for usage in self._usages)
+        return Usage(wall_s, sum(cpu) if cpu else None, max(peaks, default=None))
 
 
-def _run(job: Job, folder: Path, junit: Path, data: Path, beat: Beat) -> tuple[Ended, Order]:
+def _notes_in(journal: Path) -> list[str]:
+    return [text for kind, text in read_journal(journal) if kind == "note"]
+
+
+def _run(job: Job, folder: Path, payload: Mapping[str, Any], beat: Beat) -> tuple[Ended, Order]:
     """On a fork of a pytest that is configured for the suite already, else by a new process.
 
     The latter for another interpreter, for variables that count at its start, for ``"warm": false``, and where the
     former does not come up: then the new process fails alike, and its log says why.
     """
-    config, payload = job.config, _payload(job, folder, junit, data)
+    config = job.config
     files = {"PTX_SECTION_FILES": str(folder)}
     if config.get("python") is None and config.get("warm", True) and not _is_about_start(config):
         order = order_for(job, allowed=("*",), entry=_NOT_CALLED, payload=payload)
@@ -148,9 +242,9 @@ def _configured(job: Job, payload: Mapping[str, Any]) -> Spawner:
     )
 
 
-def _payload(job: Job, folder: Path, junit: Path, data: Path) -> dict[str, Any]:
+def _payload(job: Job, files: _Files, tests: list[str], without: list[str]) -> dict[str, Any]:
     config = job.config
-    coverage = {"data_file": str(data), "source": list(config.get("source", ())), "branch": config.get("branch")}
+    coverage = {"data_file": str(files.data), "source": list(config.get("source", ())), "branch": config.get("branch")}
     # The cache plugin stays (tests may use it), but sections that run at once must not share its directory.
     has_cache = "no:cacheprovider" not in config.get("args", ()) and "-pno:cacheprovider" not in config.get("args", ())
     options = ["-o", "cache_dir=$PTX_SECTION_FILES/cache"] if has_cache else []
@@ -158,8 +252,10 @@ def _payload(job: Job, folder: Path, junit: Path, data: Path) -> dict[str, Any]:
         options.append(f"--rootdir={config['rootdir']}")
     return {
         "args": [*options, *config.get("args", ())],
-        "tests": list(config.get("tests", ())),
-        "junit": str(junit),
+        "tests": tests,
+        "without": without,
+        "junit": str(files.junit),
+        "journal": str(files.journal),
         "coverage": coverage if config.get("coverage") else None,
     }
 
@@ -173,12 +269,14 @@ def _resolved(python: str, workdir: Path) -> str:
     return str(workdir / python) if "/" in python else python
 
 
-def _outcome(job: Job, ended: Ended, junit: Path, data: Path) -> WorkerOutcome:
+def _outcome(job: Job, ended: Ended, files: _Files, *, is_broken: bool) -> WorkerOutcome:
+    """What the reports say; ``is_broken``: they have rows that the exit code knows nothing of."""
     usage, log, code = usage_of(ended), str(job.log_path), ended.exit_code
+    junit = files.junit
     value: dict[str, Any] = {"exit_code": code, "junit": None, "coverage": None, "totals": TestTotals().as_json()}
     value["failures"] = []
-    if data.is_file():
-        value["coverage"] = str(data)
+    if files.data.is_file():
+        value["coverage"] = str(files.data)
     if junit.is_file():
         try:
             cases = list(read_cases(junit))
@@ -186,8 +284,13 @@ def _outcome(job: Job, ended: Ended, junit: Path, data: Path) -> WorkerOutcome:
             return Failed(f"{str(junit)!r} is cut short: {error}", "bad_report", usage=usage, log=log, value=value)
         totals = totals_of(cases)
         broken = [case for case in cases if case.outcome in ("failed", "error")]
-        value |= {"junit": str(junit), "totals": totals.as_json()}
+        value |= {"junit": str(junit), "totals": totals.as_json(), "ran": str(files.journal)}
         value["failures"] = [{"test": case.name, "message": case.message[:500]} for case in broken[:MAX_FAILURES_TOLD]]
+    if code in (0, 5) and is_broken and value["failures"]:
+        code = 1
+    if code in (0, 5) and value["junit"] is None:
+        reason = f"pytest ended (exit code {code}) without a report{tail_of(ended)}"
+        return Failed(reason, "no_report", permanent=True, usage=usage, log=log, value=value)
     if code in (0, 5):  # 5: no test was left after the suite's own filters.
         return Done(value, usage=usage, log=log)
     if code == 1 and value["failures"]:

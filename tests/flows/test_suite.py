@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ptx_prefect import sectioning
+from ptx_prefect.errors import RunError
 
 
 @pytest.fixture
@@ -31,3 +32,27 @@ def test_a_missing_coverage_result_is_a_note_and_loses_nothing(workdir: Path) ->
     assert report["status"] == "success" and report["results"]["tests"]["passed"] == 1
     assert "coverage" not in report["results"]["tests"]
     assert any("no coverage result" in note and "no_such_package" in note for note in report["notes"])
+
+
+SPOILT = """\
+import os
+def pytest_collection_modifyitems(items):
+    if os.environ.get("PTX_SECTION"):
+        del items[1:]
+def pytest_sessionfinish(session):
+    session.config.hook.pytest_runtest_logfinish(nodeid="tests/test_a.py::test_same", location=("a", 1, "b"))
+"""
+
+
+def test_sections_that_run_fewer_tests_or_those_of_others_are_no_success(workdir: Path) -> None:
+    (workdir / "tests" / "conftest.py").write_text(SPOILT)
+    for name in "ab":
+        (workdir / "tests" / f"test_{name}.py").write_text("".join(f"def test_{n}(): pass\n" for n in range(40)))
+
+    with pytest.raises(RunError) as caught:
+        sectioning({**suite(), "parallelism_hint": 2})
+
+    report: Any = caught.value.report
+    assert report["status"] == "failed"
+    steps = " ".join(report["next_steps"])
+    assert "reports 1 of its" in steps and "'tests/test_a.py::test_same'" in steps and "All tests passed" not in steps

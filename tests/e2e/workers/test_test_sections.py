@@ -199,6 +199,47 @@ def test_failed_tests_are_permanent_and_keep_their_reports(suite: Path, run_sect
     assert "tests.test_b::test_fails" in outcome.reason
 
 
+CRASHING = """\
+import os, pathlib, signal
+def test_before(): pass
+def test_leaves(): os._exit(0)
+def test_dies(): os.kill(os.getpid(), signal.SIGSEGV)
+def test_dies_once():
+    seen = pathlib.Path("seen")
+    if not seen.exists():
+        seen.touch()
+        os._exit(3)
+def test_after(): pass
+"""
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_test_that_ends_its_interpreter_is_named_and_the_others_count(
+    suite: Path, run_section: Any, warm: bool
+) -> None:
+    (suite / "tests" / "test_crash.py").write_text(CRASHING)
+    outcome = run_section("pytest", {"tests": ["tests/test_crash.py"], "rootdir": str(suite), "warm": warm})
+
+    assert isinstance(outcome, Failed) and outcome.permanent and outcome.kind == "tests_failed", outcome
+    assert isinstance(outcome.value, dict)
+    assert outcome.value["crashed"] == ["tests.test_crash::test_leaves", "tests.test_crash::test_dies"]
+    totals = outcome.value["totals"]
+    assert (totals["passed"], totals["errors"], totals["tests"]) == (3, 2, 5)
+    rows = {case.name.rpartition("::")[2]: case.message for case in read_cases(Path(outcome.value["junit"]))}
+    assert "exit code 0" in rows["test_leaves"] and "SIGSEGV" in rows["test_dies"]
+    assert any("test_dies_once" in note and "exit code 3" in note for note in outcome.value["notes"])
+
+
+def test_options_that_spread_or_stop_a_suite_are_off_in_its_sections(suite: Path, run_section: Any) -> None:
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    (suite / "pyproject.toml").write_text(CONFIG.replace("testpaths", 'addopts = "-n 2 -x --lf"\ntestpaths'))
+    outcome = run_section("pytest", {"args": ARGS, "tests": ["tests/test_b.py"]})
+
+    assert isinstance(outcome, Failed) and isinstance(outcome.value, dict), outcome
+    assert outcome.value["totals"]["tests"] == 5
+    assert [note.split(":")[1].strip() for note in outcome.value["notes"]] == ["-n", "-x, --maxfail", "--last-failed"]
+
+
 def test_thousands_of_node_ids_are_no_trouble(suite: Path, run_section: Any) -> None:
     text = "import pytest\n@pytest.mark.parametrize('n', range(3000))\ndef test_n(n): pass\n"
     (suite / "tests" / "test_many.py").write_text(text)
