@@ -85,12 +85,15 @@ def _status(decision: Mapping[str, Any]) -> Status:
 def _next_steps(
     decision: Mapping[str, Any], winner_path: str | None, ordered: Sequence[SectionRecord]
 ) -> tuple[str, ...]:
-    steps = [f"{text[:1].upper()}{text[1:]}" for text in decision["warnings"]]
+    steps = [_sentence(text) for text in decision["warnings"]]
     failed = [record for record in ordered if not isinstance(record.outcome, Done)]
     for record in failed[:MAX_FAILED]:
         log = getattr(record.outcome, "log", None)
         where = f"; its log: {log}" if log else ""
         steps.append(f"Mend {record.name!r}: {headline_of(record.outcome).splitlines()[0]}{where}")
+    names = {record.name for record in failed}
+    unheard = [text for text in decision["rationale"]["rejected_judgements"] if not any(map(text.startswith, names))]
+    steps += [_sentence(text) for text in unheard[:MAX_FAILED]]
     if len(failed) > MAX_FAILED:
         steps.append(f"{len(failed) - MAX_FAILED} more did not succeed: see unfinished_sections")
     if failed:
@@ -103,3 +106,9 @@ def _next_steps(
     if decision["difference"]:
         steps.append("Read the first input on which winner and runner-up differ, in the rationale")
     return tuple(steps)
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter, unless it begins with a key of the task."""
+    first = text.partition(" ")[0]
+    return text if "." in first or "_" in first else f"{text[:1].upper()}{text[1:]}"

@@ -70,6 +70,18 @@ def test_where_all_voters_failed_there_is_a_report_that_names_them() -> None:
     assert "no voter gave a candidate" in rationale_page(decision.rationale)
 
 
+def test_judges_that_gave_no_scores_are_named_where_one_looks_first() -> None:
+    decision = decided(rejected=("judge 1 on plain does not count: gave no score",), has_judges=True)
+
+    assert "Judge 1 on plain does not count: gave no score" in reported(decision).next_steps
+
+
+def test_a_key_of_the_task_keeps_its_spelling() -> None:
+    decision = undecided(FIELD, VoteTask(), "main_task.setup: NameError")
+
+    assert reported(decision).next_steps[0] == "main_task.setup: NameError"
+
+
 def test_the_page_of_the_report_says_who_won_and_why() -> None:
     page = report_markdown(reported(decided()))
 
