@@ -263,6 +263,10 @@ class VotingSpec(_Task):
     ] = Field(default_factory=dict)
     judges: Annotated[tuple[WorkerRef, ...], Field(description="Workers that return scores for a candidate.")] = ()
     quorum: Annotated[float | None, Field(gt=0, le=1, description="Share of voters that must agree.")] = None
+    ahead_by: Annotated[
+        int | None,
+        Field(ge=1, description="Consensus in words: ask no further voters once an answer leads by so many voices."),
+    ] = None
     hybrid: Annotated[bool, Field(description="Let a synthesis of the best parts compete too.")] = True
     synthesis: Annotated[
         WorkerRef | None, Field(description="Worker that writes one more candidate from the best ones.")

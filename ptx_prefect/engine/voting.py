@@ -38,6 +38,7 @@ from ptx_prefect.run.outcomes import Done, headline_of
 from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import Voter, VotingSpec
+from ptx_prefect.vote.answers import is_decided
 from ptx_prefect.vote.judges import Judgement, judge_inputs, judge_instruction, judgements_from
 from ptx_prefect.vote.laboratory import Trials, VoteSettings, settings_for
 from ptx_prefect.vote.mistakes import mistakes_in_vote
@@ -177,22 +178,43 @@ class _Voting:
                 self.found.silent.add(voter.name)
             else:
                 writing.append(voter)
-        outcomes = self._run([self._voter_part(voter) for voter in writing])
-        for voter in writing:
-            outcome = outcomes[voter.name]
-            try:
-                if not isinstance(outcome.outcome, Done):
-                    raise VoteError(headline_of(outcome.outcome))
-                candidate = written_candidate(voter, outcome.outcome, entry_point=entry_point)
-                self.found.candidates.append(candidate)
-            except VoteError as error:
-                self.found.absent[voter.name] = str(error)
-                self.found.dropped.append(f"voter {voter.name!r} was dropped: {error}")
+        while writing and not self._is_decided(len(writing)):
+            now, writing = writing[: self._at_once(writing)], writing[self._at_once(writing) :]
+            self._ask(now)
+        if writing:
+            told = f"not asked, since the answer leads by {self.spec.ahead_by} or cannot be caught up with"
+            self.found.dropped.append(f"{', '.join(voter.name for voter in writing)}: {told}")
         order = [voter.name for voter in voters_of(self.spec)]
         self.found.candidates.sort(key=lambda candidate: order.index(candidate.name))
         if not self.found.candidates:
             raise VoteError(f"no voter gave a candidate: {'; '.join(self.found.dropped)}")
         self._stop_at_failures()
+
+    def _at_once(self, writing: Sequence[Voter]) -> int:
+        """How many voters are asked before it is seen whether that is enough: all, unless the task says `ahead_by`."""
+        workers = self.spec.parallelism_hint or self.settings.parallelism.default_workers
+        return len(writing) if self.spec.ahead_by is None else workers
+
+    def _is_decided(self, left: int) -> bool:
+        if self.spec.ahead_by is None:
+            return False
+        answers = [(one.name, one.source) for one in self.found.candidates]
+        spec, absent = self.spec, len(self.found.absent)
+        return is_decided(answers, left=left, ahead_by=spec.ahead_by or 1, quorum=spec.quorum, absent=absent)
+
+    def _ask(self, writing: Sequence[Voter]) -> None:
+        """Let voters write their candidates; who gives none is absent."""
+        outcomes = self._run([self._voter_part(voter) for voter in writing])
+        for voter in writing:
+            outcome = outcomes[voter.name].outcome
+            try:
+                if not isinstance(outcome, Done):
+                    raise VoteError(headline_of(outcome))
+                entry_point = self.spec.main_task.entry_point
+                self.found.candidates.append(written_candidate(voter, outcome, entry_point=entry_point))
+            except VoteError as error:
+                self.found.absent[voter.name] = str(error)
+                self.found.dropped.append(f"voter {voter.name!r} was dropped: {error}")
 
     def _gather_judgements(self) -> None:
         main = self.spec.main_task

@@ -1,4 +1,4 @@
-"""Consensus between answers in words: which ones say the same, how many must, and when enough have been heard.
+"""Consensus between answers in words: which ones say the same, how many must, and when enough have been asked.
 
 Three forms of agreement, the strictest that all answers allow:
 
@@ -14,7 +14,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +37,7 @@ class Consensus:
         share: the part of all voters that are behind it (0 to 1): works as a confidence.
         groups: all answers by agreement, the largest group first.
         tied: voters of other groups as large as the winning one.
-        heard: how many answers were read before it was settled.
+        heard: how many answers there were.
         reached: whether the quorum was met.
         form: how the answers were compared.
         items: for sets, each item's support as a share of the answers heard, best first.
@@ -55,33 +55,37 @@ class Consensus:
 
 
 def poll(
-    answers: Iterable[tuple[str, str]],
-    *,
-    expected: int | None = None,
-    quorum: float | None = None,
-    ahead_by: int | None = None,
-    form: Form | None = None,
-    absent: int = 0,
+    answers: Sequence[tuple[str, str]], *, quorum: float | None = None, form: Form | None = None, absent: int = 0
 ) -> Consensus:
-    """Hear answers (voter, text) one after the other and stop as soon as the rest cannot change the outcome.
+    """What answers (voter, text) agree on.
 
     Args:
-        answers: read lazily, so that answers that are not needed need not be made.
-        expected: how many answers may come; without it, stopping early takes ``ahead_by``.
-        quorum: the share of the voters (of ``expected``, else of those heard) that must agree.
-        ahead_by: stop when the leading answer has this many voices more than the next one.
+        quorum: the share of the voters that must agree.
         form: compare in this form; by default, the strictest that the answers allow.
         absent: voters that gave no answer; they count in the share and the quorum.
     """
-    heard: list[tuple[str, str]] = []
-    for voter, text in answers:
-        heard.append((voter, text))
-        if _is_settled(
-            [len(group) for group in _groups(heard, form or _form_of(heard))], len(heard), expected, ahead_by
-        ):
-            break
-    everyone = max(expected or 0, len(heard)) + absent
-    return _consensus(heard, form or _form_of(heard), everyone, quorum)
+    return _consensus(answers, form or _form_of(answers), len(answers) + absent, quorum)
+
+
+def is_decided(
+    answers: Sequence[tuple[str, str]], *, left: int, ahead_by: int, quorum: float | None = None, absent: int = 0
+) -> bool:
+    """Whether no further voter needs to be asked: the first answer leads by enough, or nobody can catch up any more.
+
+    Args:
+        left: voters that were not asked yet.
+        ahead_by: voices that the leading answer must have more than the next one ("first to lead by k").
+        quorum: the share of those asked that must agree before that; while it is missed and can be met, asking goes on.
+        absent: voters that were asked and gave no answer.
+    """
+    if not answers or not left:
+        return not left
+    sizes = [len(group) for group in _groups(answers, _form_of(answers))]
+    lead = sizes[0] - (sizes[1] if len(sizes) > 1 else 0)
+    asked = len(answers) + absent
+    if quorum is None or sizes[0] >= _needed(quorum, asked):
+        return lead >= ahead_by or lead > left
+    return lead > left and sizes[0] + left < _needed(quorum, asked + left)
 
 
 def normalised(text: str) -> str:
@@ -144,11 +148,9 @@ def _key(text: str, form: Form) -> object:
     return normalised(text)
 
 
-def _is_settled(sizes: Sequence[int], heard: int, expected: int | None, ahead_by: int | None) -> bool:
-    lead = sizes[0] - (sizes[1] if len(sizes) > 1 else 0)
-    if ahead_by is not None and lead >= ahead_by:
-        return True
-    return expected is not None and lead > expected - heard
+def _needed(quorum: float, everyone: int) -> int:
+    """Voices that meet the quorum; 0.6 of 5 voters are 3, though 0.6 * 5 may be a little more in floats."""
+    return math.ceil(round(quorum * everyone, 9))
 
 
 def _consensus(heard: Sequence[tuple[str, str]], form: Form, everyone: int, quorum: float | None) -> Consensus:
@@ -162,8 +164,7 @@ def _consensus(heard: Sequence[tuple[str, str]], form: Form, everyone: int, quor
         items = _support(heard)
         answer = "\n".join(f"- {item}" for item, share in items.items() if share > 0.5) or answer
     share = len(voters) / everyone
-    # Rounded up with care: 0.6 of 5 voters are 3, though 0.6 * 5 is 3.0000000000000004 in floats of another order.
-    needed = 0 if quorum is None else math.ceil(round(quorum * everyone, 9))
+    needed = 0 if quorum is None else _needed(quorum, everyone)
     return Consensus(answer, voters, share, named, tied, len(heard), len(voters) >= needed, form, items)
 
 

@@ -35,6 +35,8 @@ def mistakes_in_vote(spec: VotingSpec, *, workdir: Path, has_worker: bool = Fals
     mistakes |= dict(_in_criteria(spec))
     mistakes |= dict(_in_judges(spec))
     mistakes |= dict(_without_entry(spec))
+    if spec.ahead_by is not None and (spec.aggregation != "consensus" or spec.main_task.entry_point is not None):
+        mistakes["ahead_by"] = "is for answers in words: aggregation 'consensus', without main_task.entry_point"
     return mistakes
 
 

@@ -331,7 +331,7 @@ def _by_words(candidates: Sequence[Candidate], task: VoteTask) -> tuple[Decision
 
 
 def _by_agreement(candidates: Sequence[Candidate], task: VoteTask, notes: Sequence[str]) -> Decision:
-    heard = poll(((one.name, one.source) for one in candidates), quorum=task.quorum, absent=len(task.absent))
+    heard = poll([(one.name, one.source) for one in candidates], quorum=task.quorum, absent=len(task.absent))
     order = tuple(name for group in heard.groups for name in group)
     supports = tuple(len(group) / len(candidates) for group in heard.groups)
     told = [*notes, *task.notes, f"answers were compared as {heard.form}"]

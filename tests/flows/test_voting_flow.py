@@ -69,6 +69,19 @@ def test_voters_that_write_their_candidate_run_like_sections_and_a_failed_one_is
     assert "fail_fast" in str(caught.value) and caught.value.report["status"] == "failed"
 
 
+def test_once_an_answer_leads_by_enough_no_further_voter_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "say.py").write_text("def paris(): return 'Paris'\n")
+    voters = [
+        {"name": str(n), "description": "say", "worker": {"kind": "callable", "target": "say:paris"}} for n in range(6)
+    ]
+    spec = task(*voters, entry_point=None, tests=[], inputs=[])
+    report = voting({**spec, "aggregation": "consensus", "ahead_by": 2, "parallelism_hint": 2})
+
+    assert [row["name"] for row in report["results"]["completed_sections"]] == ["0", "1"]
+    assert any("2, 3, 4, 5: not asked" in note for note in report["notes"])
+    assert report["results"]["decision"]["agreement_share"] == 1.0
+
+
 def test_judges_that_return_nonsense_lose_neither_the_vote_nor_the_report(tmp_path: Path) -> None:
     (tmp_path / "judge.py").write_text("def nonsense(): return 'I like it'\n")
     judge = {"kind": "callable", "target": "judge:nonsense"}

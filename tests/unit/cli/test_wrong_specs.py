@@ -157,6 +157,7 @@ CASES: dict[str, tuple[Any, str, str]] = {
         "judges",
         "change nothing with 'consensus'",
     ),
+    "a lead among programs": (voting(more={"ahead_by": 2}), "ahead_by", "is for answers in words"),
     "judges of what is measured": (voting(more={"judges": [JUDGE]}), "judges", "have nothing to judge"),
     "score of no criterion": (
         voting([{"name": "a", "source": "f = 1", "scores": {"performnce": 3}}]),

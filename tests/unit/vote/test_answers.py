@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptx_prefect.vote.answers import items_of, normalised, poll
+from ptx_prefect.vote.answers import is_decided, items_of, normalised, poll
 
 
 def heard(*texts):
@@ -79,33 +79,30 @@ class TestPoll:
         assert poll(heard("a", "b", "c", "a", "b")).tied == ("v1", "v4")
 
     @pytest.mark.parametrize(("quorum", "reached"), [(0.6, True), (0.61, False), (None, True)])
-    def test_the_quorum_counts_all_that_were_expected(self, quorum, reached):
-        assert poll(heard("a", "a", "a", "b", "c"), expected=5, quorum=quorum).reached is reached
+    def test_the_quorum_counts_those_that_gave_no_answer_too(self, quorum, reached):
+        assert poll(heard("a", "a", "a", "b"), absent=1, quorum=quorum).reached is reached
 
-    def test_answers_that_cannot_change_the_outcome_are_not_asked_for(self):
-        asked = []
-
-        def ask():
-            for row in heard("a", "a", "b", "a", "b"):
-                asked.append(row)
-                yield row
-
-        result = poll(ask(), expected=5)
-
-        assert len(asked) == result.heard == 4
-        assert result.voters == ("v0", "v1", "v3")
+    def test_who_cannot_change_the_outcome_is_not_asked(self):
+        assert not is_decided(heard("a", "a", "b"), left=2, ahead_by=9)
+        assert is_decided(heard("a", "a", "b", "a"), left=1, ahead_by=9)
 
     def test_a_lead_of_k_is_enough(self):
-        result = poll(heard("b", "a", "a", "a", "b", "b", "b", "b"), ahead_by=2)
+        assert not is_decided(heard("b", "a", "a"), left=9, ahead_by=2)
+        assert is_decided(heard("b", "a", "a", "a"), left=9, ahead_by=2)
 
-        assert (result.answer, result.heard) == ("a", 4)
+    def test_with_a_quorum_asking_goes_on_while_it_can_be_met(self):
+        rows = heard("a", "a", "b", "c", "d")
 
-    @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=9))
-    def test_stopping_early_never_changes_the_winner(self, texts):
-        full = poll(heard(*texts))
-        early = poll(heard(*texts), expected=len(texts))
+        assert is_decided(rows, left=20, ahead_by=1)
+        assert not is_decided(rows, left=20, ahead_by=1, quorum=0.5)
+        assert is_decided(rows, left=0, ahead_by=1, quorum=0.5)
 
-        assert full.tied or early.answer == full.answer
+    @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=9), st.integers(0, 8))
+    def test_stopping_where_nobody_can_catch_up_never_changes_the_winner(self, texts, asked):
+        first = heard(*texts)[:asked]
+
+        if first and is_decided(first, left=len(texts) - len(first), ahead_by=99):
+            assert poll(heard(*texts)).answer == poll(first).answer or len(first) == len(texts)
 
     def test_sets_are_joined_by_the_majority_of_each_item(self):
         result = poll(heard("- a\n- b", "- a\n- c", "- b\n- a", "- d"))
