@@ -91,8 +91,8 @@ def _next_steps(
         log = getattr(record.outcome, "log", None)
         where = f"; its log: {log}" if log else ""
         steps.append(f"Mend {record.name!r}: {headline_of(record.outcome).splitlines()[0]}{where}")
-    names = {record.name for record in failed}
-    unheard = [text for text in decision["rationale"]["rejected_judgements"] if not any(map(text.startswith, names))]
+    told = tuple(f"{record.name} does not count" for record in failed)
+    unheard = [text for text in decision["rationale"]["rejected_judgements"] if not text.startswith(told)]
     steps += [_sentence(text) for text in unheard[:MAX_FAILED]]
     if len(failed) > MAX_FAILED:
         steps.append(f"{len(failed) - MAX_FAILED} more did not succeed: see unfinished_sections")
