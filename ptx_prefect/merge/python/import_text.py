@@ -78,3 +78,10 @@ def _rows(items: Sequence[str], step: str, width: int, first: str | None, *, one
         row += item if fresh else f", {item}"
         fresh = False
     return [*rows, row]
+
+
+def commented_twice(base: dict[str, str], ours: dict[str, str], theirs: dict[str, str]) -> str | None:
+    """An import at whose end both sides say something new. Tools read it (`noqa`, `type: ignore`): none may be lost."""
+    return next(
+        (key for key in ours.keys() & theirs.keys() if len({base.get(key, ""), ours[key], theirs[key]}) == 3), None
+    )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ptx_prefect.merge.python.import_text import Style, statement_text, style_of
+from ptx_prefect.merge.python.import_text import Style, commented_twice, statement_text, style_of
 
 _HEAD = re.compile(r"^(?P<indent>[ \t]*)(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import\b|import[ \t]+)(?P<rest>.*)", re.S)
 _TRAILING = re.compile(r"[ \t]*#[^\n]*\n?\Z")
@@ -68,9 +68,11 @@ def merge_imports(
         return None
     if len({statement.indent for block in (old, mine, yours) for _, statement in block.statements}) > 1:
         return None
-    before, after, rival = bindings_in(old), bindings_in(mine), bindings_in(yours)
-    _refuse_moved_modules(before, after, rival)
-    kept = _kept_bindings(before, after, rival, needed)
+    if rival := commented_twice(_comments(old), _comments(mine), _comments(yours)):
+        raise ImportClashError(f"both sides comment on one import ({rival}), each in its own way")
+    before, after, rivals = bindings_in(old), bindings_in(mine), bindings_in(yours)
+    _refuse_moved_modules(before, after, rivals)
+    kept = _kept_bindings(before, after, rivals, needed)
     our_size, their_size = _distance(base, ours), _distance(base, theirs)
     # The side that rearranged more gives the layout; ties go by content, so that swapping sides changes nothing.
     skeleton, other = (mine, yours) if (our_size, "".join(ours)) >= (their_size, "".join(theirs)) else (yours, mine)
@@ -82,7 +84,7 @@ def merge_imports(
 
 
 def _texts(block: Block) -> tuple[str, ...]:
-    return tuple(statement.text for _, statement in block.statements)
+    return tuple(one.text for _, one in block.statements)
 
 
 def _comments(block: Block) -> dict[str, str]:

@@ -133,6 +133,12 @@ AT_ODDS = {
         "import a; import b; import c\n",
         "import a; import b; import d\n",
     ),
+    "a comment at the end in two ways": ("import a\n", "import a  # noqa: F401\n", "import a  # type: ignore\n"),
+    "one import added with two comments": (
+        "import a\n",
+        "import a\nimport b  # noqa: F401\n",
+        "import a\nimport b  # type: ignore\n",
+    ),
     "a module removed and used anew": ("import a\nimport b\n", "import b\n", "import a\nimport b\nimport c\nc.x(a)\n"),
 }
 
