@@ -99,7 +99,7 @@ def make_report(
             after=aggregated.after,
         ),
         performance_metrics=performance_of(ordered, measured, critical_s=critical_s),
-        next_steps=_next_steps(rest, aggregated, measured),
+        next_steps=_nothing_selected(plan) or _next_steps(rest, aggregated, measured),
         usage={**usage_of(ordered), **measured.usage},
         notes=(*plan.notes, *measured.notes, *aggregated.notes),
         artifacts=artifacts,
@@ -255,6 +255,16 @@ def usage_of(records: Sequence[SectionRecord]) -> dict[str, Any]:
     if peaks:
         total["peak_rss_mb"] = round(max(peaks), 1)
     return total
+
+
+def _nothing_selected(plan: Plan) -> tuple[str, ...]:
+    """Why a run had nothing to do; empty where it had."""
+    if plan.sections:
+        return ()
+    return (
+        f"Nothing was selected and nothing ran: {'; '.join(plan.notes)}",
+        "Run without impacted_by to run all tests",
+    )
 
 
 def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured: Measured) -> tuple[str, ...]:

@@ -79,5 +79,12 @@ def _impacted(
     outputs = [str(Path(spec.output_dir).resolve())] if spec.output_dir else []
     found = impacted_since(root, revision, nodeids, state_dir=state_dir, outputs=outputs)
     why = f"; {found.everything_because}" if found.everything_because else ""
+    if not found.changed:
+        why = "; nothing that a test could read has changed"
+    if found.by_name:
+        why += f"; {found.by_name} of them because an import that leads nowhere is called as a changed module"
+    if found.unreached:
+        names = ", ".join(found.unreached[:5]) + " …" * (len(found.unreached) > 5)
+        why += f"; no test was found to reach {names}"
     notes.append(f"the changes since {suite.impacted_by} can reach {len(found.tests)} of {len(nodeids)} tests{why}")
     return frozenset(found.tests)

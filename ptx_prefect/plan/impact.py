@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,15 @@ class Impact:
         tests: node ids that the change can reach.
         changed: ``path::qualified.name`` of the definitions that changed; the path alone for module code.
         everything_because: why all tests were selected, or "" if the change was followed definition by definition.
+        unreached: files that changed and that no test was found to reach.
+        by_name: how many tests were selected only because an import that leads nowhere is called as a changed module.
     """
 
     tests: tuple[str, ...]
     changed: tuple[str, ...]
     everything_because: str = ""
+    unreached: tuple[str, ...] = ()
+    by_name: int = 0
 
 
 def impacted_since(
@@ -82,7 +87,11 @@ def impacted_tests(
     reach = reach or Reach(references, tests)
     selected = {test for test in direct if not test.partition("::")[0].endswith(".py")}
     changed: list[str] = []
+    unreached: list[str] = []
+    by_name: set[str] = set()
+    importers = _Importers(references, reach)
     for change in relevant:
+        found: set[str] = set()
         if change.path not in references.module_of and change.after is not None:
             return Impact(tuple(tests), (change.path,), f"{change.path} was not read")
         what = changed_in(change.before, change.after)
@@ -90,8 +99,60 @@ def impacted_tests(
             return Impact(tuple(tests), (change.path,), f"{change.path} was deleted: who used it cannot be told")
         if what.whole:
             changed.append(change.path)
-            selected |= reach.tests_of(change.path, "")
+            found |= reach.tests_of(change.path, "")
         for qualname in sorted(what.definitions):
             changed.append(f"{change.path}::{qualname}")
-            selected |= reach.tests_of(change.path, qualname if reach.has(change.path, qualname) else "")
-    return Impact(tuple(test for test in tests if test in selected), tuple(changed))
+            found |= reach.tests_of(change.path, qualname if reach.has(change.path, qualname) else "")
+        if what.whole or what.definitions:
+            named = importers.tests_of(change.path)
+            by_name |= named
+            if not found and not named:
+                unreached.append(change.path)
+        selected |= found
+    only_by_name = by_name - selected
+    chosen = tuple(test for test in tests if test in selected or test in by_name)
+    return Impact(chosen, tuple(changed), unreached=tuple(unreached), by_name=len(only_by_name))
+
+
+class _Importers:
+    """Who imports a file by a name that reading cannot follow: a folder was put into the import path by hand, or by
+    pytest's ``pythonpath``."""
+
+    def __init__(self, references: References, reach: Reach) -> None:
+        self._references, self._reach = references, reach
+        self._by_name: dict[str, set[str]] = {}
+        for path in references.files:
+            for module in references.imported_from_nowhere(path):
+                for name in _with_packages(module):
+                    self._by_name.setdefault(name, set()).add(path)
+
+    def tests_of(self, path: str) -> set[str]:
+        """The tests that run what imports the file, or what depends on it, by such a name."""
+        seen: set[str] = set()
+        found: set[str] = set()
+        open_ = {path}
+        while open_:
+            affected = self._references.files_reachable_from(open_) - seen
+            seen |= affected
+            open_ = {other for one in affected for name in _names_of(self._references, one) for other in self._of(name)}
+            open_ -= seen
+            for importer in open_:
+                found |= self._reach.tests_of(importer, "")
+        return found
+
+    def _of(self, name: str) -> set[str]:
+        return self._by_name.get(name, set())
+
+
+def _with_packages(module: str) -> list[str]:
+    """``a.b.c`` gives ``a``, ``a.b`` and ``a.b.c``: importing the last runs them all."""
+    parts = module.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _names_of(references: References, path: str) -> list[str]:
+    """What a file may be called, whichever folder above it is in the import path."""
+    module = references.module_of.get(path, "")
+    parts = module.split(".")
+    names = [".".join(parts[start:]) for start in range(1, len(parts))]
+    return [name for name in names if name.partition(".")[0] not in sys.stdlib_module_names]

@@ -12,6 +12,7 @@ from ptx_prefect.plan.references.facts import CALL, IMPORT, NAME, FileFacts
 MODULE, CLASS, INSTANCE, FUNCTION, VARIABLE, OUTSIDE = "module", "class", "instance", "function", "variable", "outside"
 
 
+NO_SUCH_MODULE = "no such module in the tree"
 _Key = TypeVar("_Key", bound=tuple[Any, ...])
 _Value = TypeVar("_Value")
 
@@ -106,7 +107,7 @@ class Resolver:
             if module.partition(".")[0] not in self._tops and not module.startswith("."):
                 result.outside.add(module)
                 return
-            _add(result.unresolved, (owner, module, "no such module in the tree"), [line])
+            _add(result.unresolved, (owner, module, NO_SUCH_MODULE), [line])
             # What is left of the name is a package that runs all the same, such as the one around a compiled module.
             while module and not self.is_inside(module):
                 module = module.rpartition(".")[0]

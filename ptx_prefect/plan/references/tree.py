@@ -18,6 +18,7 @@ from ptx_prefect.plan.references.model import (
     Unresolved,
 )
 from ptx_prefect.plan.references.records import Record, unpacked
+from ptx_prefect.plan.references.resolve import NO_SUCH_MODULE
 
 _EDGE_KINDS: dict[str, EdgeKind] = {"c": "call", "n": "name", "b": "base", "d": "decorator", "i": "import"}
 _DEFINITION_KINDS: dict[str, DefinitionKind] = {
@@ -89,6 +90,11 @@ class References:
                     reached.add(path)
                     open_.append(path)
         return frozenset(reached)
+
+    def imported_from_nowhere(self, path: str) -> frozenset[str]:
+        """Modules that a file imports and that are no files of the tree, by the names that reading gives those."""
+        missing = (one.text for one in self.unresolved_of(path) if one.why == NO_SUCH_MODULE)
+        return frozenset((*unpacked(self._records[path].references)[4], *missing))
 
     def definitions_of(self, path: str) -> tuple[Definition, ...]:
         record = self._records[path]

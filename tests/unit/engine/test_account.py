@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ptx_prefect.engine.account import Measured, performance_of, summary_of
+from ptx_prefect.engine.account import Aggregated, Measured, make_report, performance_of, summary_of
+from ptx_prefect.plan.make import finish_plan
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import Attempt, SectionRecord
+from ptx_prefect.settings import Settings
+from ptx_prefect.spec import SectioningSpec
 
 
 def test_a_worker_without_work_is_not_counted_as_used() -> None:
@@ -30,3 +33,13 @@ def test_every_attempt_has_a_bar_of_its_own() -> None:
         ("one", 2, "failed", 6.0, 11.0),
         ("one", 3, "success", 13.0, 18.0),
     ]
+
+
+def test_a_run_for_which_nothing_was_selected_says_so_and_why() -> None:
+    spec = SectioningSpec.model_validate({"task_id": "t", "main_task": {"description": "d", "level": "test"}})
+    plan = finish_plan(spec, (), (), Settings(), level="test", notes=["the changes can reach 0 of 3 tests"])
+
+    report = make_report(plan, {}, Measured(1, 1, 2, 0), Aggregated(), outputs={}, artifacts={})
+
+    assert "nothing ran: the changes can reach 0 of 3 tests" in report.next_steps[0]
+    assert "Nothing is left to do" not in report.next_steps

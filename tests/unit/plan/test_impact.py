@@ -233,3 +233,29 @@ def test_changes_since_a_revision_include_new_files(tmp_path: Path) -> None:
 def test_an_unknown_revision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="git cannot tell"):
         impacted_since(tmp_path, "HEAD", TESTS)
+
+
+def test_an_import_that_leads_nowhere_selects_by_name_and_what_nobody_reaches_is_told(tmp_path: Path) -> None:
+    files = {
+        "src/modx.py": "import deep\ndef f(): return deep.g()\n",
+        "src/deep.py": "def g(): return 1\n",
+        "src/alone.py": "def h(): return 1\n",
+        "tests/test_f.py": "import sys; sys.path.insert(0, 'src')\nimport modx\ndef test_f(): assert modx.f()\n",
+        "tests/test_g.py": "def test_g(): pass\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    references = read_references(tmp_path)
+    tests = ["tests/test_f.py::test_f", "tests/test_g.py::test_g"]
+
+    for name in ("src/modx.py", "src/deep.py"):
+        found = impacted_tests(
+            references, [FileChange(name, files[name].replace("return", "return 1 +"), files[name])], tests
+        )
+        assert found.tests == ("tests/test_f.py::test_f",) and found.by_name == 1 and found.unreached == ()
+    alone = impacted_tests(
+        references, [FileChange("src/alone.py", "def h(): return 2\n", files["src/alone.py"])], tests
+    )
+
+    assert alone.tests == () and alone.unreached == ("src/alone.py",)
