@@ -39,6 +39,9 @@ class SectionResult(StrictModel):
         Field(description="success, failed, timed_out, over_memory, skipped, cancelled; ejected: done, not merged."),
     ]
     output: Annotated[str | None, Field(description="Directory with its log and files, if it left any.")] = None
+    value: Annotated[
+        Any, Field(description="What it returned, where that takes no more than 4,000 characters of JSON.")
+    ] = None
     seconds: Annotated[
         float | None, Field(description="Wall time of its attempts (seconds); of the earlier run where reused.")
     ] = None

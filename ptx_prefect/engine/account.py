@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ptx_prefect.engine.keys import canonical_json
 from ptx_prefect.plan.plan import Plan
 from ptx_prefect.report import (
     ExecutionSummary,
@@ -20,6 +21,9 @@ from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, OverMemor
 from ptx_prefect.run.ready import remaining_paths
 from ptx_prefect.run.records import Attempt, SectionRecord
 from ptx_prefect.tree import Changeset
+
+SHOWN_VALUE = 4_000
+"""Characters of JSON: what sections returned is in the report up to this, each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,7 @@ def result_of(record: SectionRecord, outputs: Mapping[str, str]) -> SectionResul
         name=record.name,
         status=status_of(record.outcome),
         output=outputs.get(record.name),
+        value=_small_value(record.outcome),
         seconds=round(usage.wall_s if record.reused else record.busy_s, 3) if not _never_ran(record) else None,
         cpu_seconds=None if usage.cpu_s is None else round(usage.cpu_s, 3),
         peak_memory_mb=None if usage.peak_rss_mb is None else round(usage.peak_rss_mb, 1),
@@ -223,6 +228,13 @@ def result_of(record: SectionRecord, outputs: Mapping[str, str]) -> SectionResul
         key=record.key,
         model_usage=_model_usage(usage),
     )
+
+
+def _small_value(outcome: Outcome) -> Any:
+    """What a section returned; None where it is large, or so large that it lies in the store."""
+    if type(outcome) is not Done or outcome.value is None:
+        return None
+    return outcome.value if len(canonical_json(outcome.value)) <= SHOWN_VALUE else None
 
 
 def _ejected(result: SectionResult, left_out: Mapping[str, str]) -> SectionResult:

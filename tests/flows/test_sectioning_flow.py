@@ -87,6 +87,14 @@ def test_a_changed_section_runs_again_with_what_hangs_on_it(workdir: Path) -> No
     }
 
 
+def test_what_a_section_returned_stands_in_the_report_unless_it_is_large(workdir: Path) -> None:
+    report = sectioning(task(shell("small", "echo hi"), shell("large", "seq 5000")))
+
+    values = {row["name"]: row["value"] for row in report["results"]["completed_sections"]}
+    assert values["small"] == {"exit_code": 0, "output": "hi\n"}
+    assert values["large"] is None or len(json.dumps(values["large"])) < 5000
+
+
 def test_a_section_whose_declared_file_is_gone_runs_again(workdir: Path) -> None:
     spec = task(shell("a", "echo made > out.txt; echo x >> count", writes=["out.txt"]), shell("b", "echo y >> count"))
     sectioning(spec)
