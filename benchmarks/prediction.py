@@ -34,7 +34,7 @@ def main() -> None:
             print(f"learning: {measured_s(chosen.spec, state, Path(scratch)):.1f} s", flush=True)
         if chosen.only_learn:
             return
-        planned = json.loads(ptx(["plan", "--json", str(chosen.spec)], state, Path(scratch)))
+        planned = json.loads(ptx(["plan", "--fresh", "--json", str(chosen.spec)], state, Path(scratch)))
         took_s = measured_s(chosen.spec, state, Path(scratch))
     predicted_s = planned["predicted_makespan_s"]
     print(

@@ -85,8 +85,9 @@ def run(spec: Path, fresh: bool, impacted_by: str | None, as_json: bool, as_json
 @click.option("--dot", "form", flag_value="dot", help="Print the graph for Graphviz.")
 @click.option("--svg", "form", flag_value="svg", help="Print a picture of graph and predicted timeline.")
 @IMPACTED_BY
+@click.option("--fresh", is_flag=True, help="As `ptx run --fresh` would cut a suite: by all that is known by now.")
 @click.option("--check", is_flag=True, help="Only say whether the task is right.")
-def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> int:
+def plan(spec: Path, form: str | None, impacted_by: str | None, fresh: bool, check: bool) -> int:
     """Show how the task in SPEC would be run, without running it."""
     from ptx_prefect.spec import SectioningSpec, read_spec
 
@@ -107,7 +108,7 @@ def plan(spec: Path, form: str | None, impacted_by: str | None, check: bool) -> 
 
     settings = load_settings()
     try:
-        task, made = plan_task(task, settings, state_dir=state_dir())
+        task, made = plan_task(task, settings, state_dir=state_dir(), fresh=fresh)
     except SpecError as error:
         raise SpecError(error.mistakes, str(spec)) from error
     bill = bill_of(made, settings, task.budget)

@@ -49,7 +49,8 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     check_blocks(spec.model_dump(by_alias=True))
     settings = with_credentials(settings)
     spending = Spending(spec.budget, settings)
-    spec, plan = plan_task(spec, settings, state_dir=state, ledger=spending.ledger if spec.budget else None)
+    ledger = spending.ledger if spec.budget else None
+    spec, plan = plan_task(spec, settings, state_dir=state, ledger=ledger, fresh=fresh)
     check_sections(plan, Path(spec.workdir))
     check_after(spec, settings)
     if settings.result_storage is not None:

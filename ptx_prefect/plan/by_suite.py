@@ -10,15 +10,19 @@ from uuid import uuid4
 from ptx_prefect.plan.collect import Collected, collect_tests
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.impact import impacted_since
+from ptx_prefect.plan.kept_cut import KeptCut
 from ptx_prefect.plan.plan import Section
-from ptx_prefect.plan.suite import cut_suite
+from ptx_prefect.plan.suite import cut_as, cut_suite
 from ptx_prefect.spec import SectioningSpec, Suite
 
 
 def sections_by_suite(
-    spec: SectioningSpec, blank: Section, *, workers: int, state_dir: Path, notes: list[str]
+    spec: SectioningSpec, blank: Section, *, workers: int, state_dir: Path, notes: list[str], fresh: bool = False
 ) -> tuple[Section, ...]:
     """The sections of a suite, the longest first; ``blank`` gives what they share. Adds to ``notes``.
+
+    Args:
+        fresh: cut anew, by all that is known by now, though nothing has changed since the last cut.
 
     Raises:
         PlanError: the suite cannot be collected, or the revision of `impacted_by` is not known.
@@ -32,11 +36,18 @@ def sections_by_suite(
         notes.append(f"no result of these tests is reused later: {collected.unknown_because}")
     learned = Durations(state_dir).estimates(suite_scope(suite))
     only = _impacted(spec, suite, collected, state_dir, notes) if suite.impacted_by else None
-    shares = cut_suite(collected, learned=learned, workers=workers, only=only)
-    known = "durations of earlier runs" if learned else "counts: no earlier run is known"
+    chosen = None if only is None else sorted(only)
+    kept = KeptCut(state_dir, collected.digest, _config(suite, collected), workers, chosen)
+    before = None if fresh else kept.read()
+    shares = cut_as(before, collected, learned=learned) if before else None
+    if shares is None:
+        shares, before = cut_suite(collected, learned=learned, workers=workers, only=only), None
+        kept.write([share.selection for share in shares])
+    known = "balanced by " + ("durations of earlier runs" if learned else "counts: no earlier run is known")
+    known = "cut as before, since nothing has changed" if before else known
     remembered = ", collection remembered" if collected.is_remembered else ""
     count = sum(share.tests for share in shares)
-    notes.append(f"{count} tests in {len(shares)} sections, balanced by {known}{remembered}")
+    notes.append(f"{count} tests in {len(shares)} sections, {known}{remembered}")
     width = len(str(len(shares)))
     return tuple(
         replace(

@@ -33,8 +33,11 @@ SECTIONS_SCOPE = "sections"
 """Scope of the duration history of sections; a suite's tests have a scope of their own."""
 
 
-def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> Plan:
+def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path, fresh: bool = False) -> Plan:
     """The plan of a sectioning task.
+
+    Args:
+        fresh: nothing of earlier runs is to be reused, so a suite is cut as well as it can be by now.
 
     Raises:
         SpecError: sections that no worker can do; every one of them at once.
@@ -48,7 +51,7 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path) -> P
         workers = pool_size(spec, settings, level="test", widest=LEVEL_CAPS["test"])
         base = Component(name="suite", description=spec.main_task.description)
         blank = _section(base, ("pytest", {}), spec, settings, {})
-        shares = sections_by_suite(spec, blank, workers=workers, state_dir=state_dir, notes=notes)
+        shares = sections_by_suite(spec, blank, workers=workers, state_dir=state_dir, notes=notes, fresh=fresh)
         sections = tuple(replace(one, timeout_s=_adapted(one.timeout_s, _known(one), settings)) for one in shares)
     elif spec.main_task.level is not None:
         sections, edges = _from_tree(spec, settings, state_dir, notes)

@@ -74,6 +74,33 @@ def cut_suite(
     return tuple(sorted(shares, key=lambda share: (-share.estimate_s, share.selection)))
 
 
+def cut_as(
+    selections: Sequence[Sequence[str]], collected: Collected, *, learned: Mapping[str, float]
+) -> tuple[Share, ...] | None:
+    """Shares with these selections, in this order; None where they are not a cut of these tests."""
+    seconds = _seconds(collected, learned)
+    share_of = {item: index for index, row in enumerate(selections) for item in row}
+    tests: list[list[tuple[str, str]]] = [[] for _ in selections]
+    for nodeid, file, _ in collected.tests:
+        rest = nodeid.partition("::")[2]
+        names = (file, f"{file}::{rest.split('::', 1)[0].split('[', 1)[0]}", f"{file}::{rest}")
+        index = next((share_of[name] for name in names if name in share_of), None)
+        if index is not None:
+            tests[index].append((nodeid, file))
+    if not all(tests):
+        return None
+    start_s = learned.get(START, SECTION_START_S)
+    return tuple(
+        Share(
+            tuple(selection),
+            len(rows),
+            sum(seconds[nodeid] for nodeid, _ in rows) + start_s,
+            len({file for _, file in rows}),
+        )
+        for selection, rows in zip(selections, tests, strict=True)
+    )
+
+
 def key_of_test(nodeid: str) -> str:
     """A test's name as JUnit files spell it: ``"pkg.test_file.Class::test[param]"``. Durations are remembered by it."""
     address, bracket, parameters = nodeid.partition("[")

@@ -37,7 +37,7 @@ class Planning:
 
 
 def plan_task(
-    spec: SectioningSpec, settings: Settings, *, state_dir: Path, ledger: Ledger | None = None
+    spec: SectioningSpec, settings: Settings, *, state_dir: Path, ledger: Ledger | None = None, fresh: bool = False
 ) -> tuple[SectioningSpec, Plan]:
     """The task with components, and its plan; where the task says only what is wanted, its planner is asked first.
 
@@ -46,7 +46,7 @@ def plan_task(
     """
     planning = Planning(state_dir, deadline_of(None, spec, settings), ledger)
     proposed = with_components(spec, settings, planning)
-    plan = make_plan(proposed.spec, settings, state_dir=state_dir)
+    plan = make_plan(proposed.spec, settings, state_dir=state_dir, fresh=fresh)
     advice = advice_on(plan)
     if spec.strict:
         refuse_without_gain(advice)

@@ -34,6 +34,21 @@ def test_a_missing_coverage_result_is_a_note_and_loses_nothing(workdir: Path) ->
     assert any("no coverage result" in note and "no_such_package" in note for note in report["notes"])
 
 
+def test_a_second_run_of_an_unchanged_suite_runs_nothing_though_durations_are_known_by_now(workdir: Path) -> None:
+    for number in range(6):
+        naps = "".join(f"def test_{n}(): time.sleep({0.1 * number})\n" for n in range(2))
+        (workdir / "tests" / f"test_{number}.py").write_text("import time\n" + naps)
+    spec = {**suite(), "parallelism_hint": 2}
+    first = sectioning(spec)
+
+    again = sectioning(spec)
+
+    assert again["execution_summary"]["reused_sections"] == first["execution_summary"]["total_subtasks"] > 1
+    assert again["results"]["tests"]["passed"] == 12
+    assert any("cut as before" in note for note in again["notes"])
+    assert not any("cut as before" in note for note in sectioning(spec, fresh=True)["notes"])
+
+
 SPOILT = """\
 import os
 def pytest_collection_modifyitems(items):

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ptx_prefect.plan.collect import Collected
-from ptx_prefect.plan.suite import OVERHEAD, SECTIONS_CAP, START, SectionTime, beside_tests, cut_suite, key_of_test
+from ptx_prefect.plan.kept_cut import KeptCut
+from ptx_prefect.plan.suite import (
+    OVERHEAD,
+    SECTIONS_CAP,
+    START,
+    SectionTime,
+    beside_tests,
+    cut_as,
+    cut_suite,
+    key_of_test,
+)
 
 
 def collected(files: dict[str, int], *, bound: frozenset[str] = frozenset()) -> Collected:
@@ -31,6 +43,45 @@ def test_every_test_is_in_exactly_one_share(files: dict[str, int], workers: int)
     assert len(parts) == len(set(parts))
     whole = {part for part in parts if "::" not in part}
     assert not any(part.split("::")[0] in whole for part in parts if "::" in part)
+
+
+@given(st.dictionaries(st.sampled_from([f"d/test_{i}.py" for i in range(20)]), st.integers(1, 30), min_size=1))
+def test_a_kept_cut_gives_the_same_shares_again(files: dict[str, int]) -> None:
+    found = collected(files)
+    shares = cut_suite(found, learned={}, workers=3)
+    learned = {key_of_test(nodeid): 7.0 for nodeid, _, _ in found.tests}
+
+    again = cut_as([share.selection for share in shares], found, learned=learned)
+
+    assert again is not None
+    assert [(one.selection, one.tests, one.files) for one in again] == [
+        (one.selection, one.tests, one.files) for one in shares
+    ]
+    assert sum(one.estimate_s for one in again) >= 7.0 * len(found.tests)
+
+
+def test_a_kept_cut_of_other_tests_is_none() -> None:
+    assert cut_as([("/root/gone.py",), ("/root/a.py",)], collected({"a.py": 1}), learned={}) is None
+
+
+def test_a_cut_is_kept_for_its_content_alone(tmp_path: Path) -> None:
+    selections = (("a.py", "b.py"), ("c.py::test_x",))
+    KeptCut(tmp_path, "content", {"args": []}, 2).write(selections)
+
+    assert KeptCut(tmp_path, "content", {"args": []}, 2).read() == selections
+    assert KeptCut(tmp_path, "other", {"args": []}, 2).read() is None
+    assert KeptCut(tmp_path, "content", {"args": []}, 3).read() is None
+    KeptCut(tmp_path, "", 1).write(selections)
+    assert KeptCut(tmp_path, "", 1).read() is None
+
+
+def test_a_kept_cut_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
+    kept = KeptCut(tmp_path, "content", 1)
+    kept.write((("a.py",),))
+    (file,) = (tmp_path / "cuts").iterdir()
+    for text in ("", "{", "[1, 2]", "null"):
+        file.write_text(text)
+        assert kept.read() is None
 
 
 def test_learned_durations_balance_the_shares_longest_first() -> None:
