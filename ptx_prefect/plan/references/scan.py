@@ -393,8 +393,7 @@ def _value_of(right: str) -> str | None:
 
 
 def _instance_of(annotation: str) -> str | None:
-    annotation = annotation.strip()
-    if match := _OPTIONAL.fullmatch(annotation):
+    if match := _OPTIONAL.fullmatch(annotation := annotation.strip()):
         annotation = next(group for group in match.groups() if group)
     if _FULL_CHAIN.fullmatch(annotation) and annotation not in _SKIPPED:
         return f"{annotation}()"
