@@ -155,7 +155,8 @@ def _in_output_dir(spec: TaskSpec, tree: Path | None) -> Iterator[tuple[str, str
         if tree is not None and place.resolve() == tree.resolve():
             yield "output_dir", f"{str(place)!r} is the base itself; reports go to a directory of their own"
         else:
-            check_output_directory(place)
+            with_base = isinstance(spec, SectioningSpec) and spec.base is not None
+            check_output_directory(place, base=tree if with_base else None)
     except (TreeError, OSError) as error:
         yield "output_dir", str(error)
 

@@ -32,7 +32,9 @@ def output_place(spec: TaskSpec) -> Path:
     """Where the reports of a task go, unless another run is writing there."""
     if spec.output_dir is not None:
         return place_in(spec.workdir, spec.output_dir)
-    return Path(OUTPUT_FOLDER) / own_slug_of(spec.task_id)
+    # Blanks alone make no other task; letters that a slug has no place for do.
+    slug, name = slug_of(spec.task_id), spec.task_id.replace(" ", "-")
+    return Path(OUTPUT_FOLDER) / (slug if slug == name else own_slug_of(spec.task_id))
 
 
 def place_of_base(base: Base | str, workdir: Path | str) -> Path:

@@ -14,6 +14,12 @@ MARK = ".ptx-output"
 _MARK_TEXT = (
     "ptx writes its reports here, and clears sections/ and review/ in each run; keep your own files elsewhere.\n"
 )
+_WRITTEN = {
+    *("report.json", "report.md", "events.jsonl", "sections", "review", "after"),
+    *("junit.xml", "coverage.data", "coverage.xml"),
+    *("rationale.md", "rationale.svg", "winner.py", "winner.md", "candidates"),
+}
+"""What runs write into an output directory."""
 _KEPT = re.compile(r"\..+\.ptx-.+", re.DOTALL)
 """Names of trees that publishing keeps or prepares beside its target."""
 
@@ -36,21 +42,31 @@ def without_places(names: Iterable[str], root: Path, places: Collection[str]) ->
     return {name for name in names if name not in inside and not inside.intersection(parents_of(name))}
 
 
-def check_output_directory(place: Path) -> None:
-    """Return if reports may be written to ``place``: it is new, empty, marked, or below the default output folder.
+def check_output_directory(place: Path, *, base: Path | None = None) -> None:
+    """Return if reports may be written to ``place``: nothing that lies there would be overwritten, cleared or hidden.
+
+    Args:
+        base: the tree that sections work on; what runs write into is no part of it, so files of the user's may not be
+            there.
 
     Raises:
-        TreeError: it holds what no run of ours wrote, and some of that would be overwritten or cleared.
+        TreeError: it holds what no run of ours wrote.
     """
-    if place.is_symlink() or place.exists():
-        if not place.is_dir():
-            raise TreeError(f"{str(place)!r} is there and no directory; name another place")
-        is_ours = (place / MARK).exists() or OUTPUT_FOLDER in place.absolute().parts
-        if not is_ours and any(place.iterdir()):
-            raise TreeError(
-                f"{str(place)!r} holds files that no run wrote, and reports go to a directory of their own:"
-                f" name a new one, such as {str(place / OUTPUT_FOLDER)!r}"
-            )
+    if not (place.is_symlink() or place.exists()):
+        return
+    if not place.is_dir():
+        raise TreeError(f"{str(place)!r} is there and no directory; name another place")
+    if (place / MARK).exists() or OUTPUT_FOLDER in place.absolute().parts:
+        return
+    there = {path.name for path in place.iterdir()}
+    is_in_base = base is not None and place.resolve().is_relative_to(base.resolve())
+    lost = sorted(there if is_in_base else there & _WRITTEN)
+    if lost:
+        shown = ", ".join(lost[:3]) + " …" * (len(lost) > 3)
+        raise TreeError(
+            f"{str(place)!r} holds files that no run wrote ({shown}), and reports go to a directory of their own:"
+            f" name a new one, such as {str(place / OUTPUT_FOLDER)!r}"
+        )
 
 
 def mark_output_directory(place: Path) -> None:

@@ -203,11 +203,7 @@ CASES: dict[str, tuple[Any, str, str]] = {
         "main_task.components[0].writes[0]",
         "leave .git alone",
     ),
-    "output over files of the user": (
-        sectioning(output_dir="."),
-        "output_dir",
-        "holds files that no run wrote",
-    ),
+    "output into the base": (sectioning(base=".", output_dir="."), "output_dir", "is the base itself"),
     "branch of a directory": (
         sectioning(base=".", merged_output={"branch": "x"}),
         "merged_output.branch",

@@ -15,6 +15,7 @@ from ptx_prefect.run.outcomes import Done
 from ptx_prefect.run.records import SectionRecord
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import TaskSpec, parse_spec
+from ptx_prefect.tree.ours import MARK
 
 
 def task_in(workdir: Path, **more: Any) -> TaskSpec:
@@ -33,6 +34,18 @@ def test_a_directory_with_files_of_the_user_takes_no_reports(tmp_path: Path) -> 
         check_task(task_in(tmp_path, output_dir="."), Settings())
     assert list(told.value.mistakes) == ["output_dir"]
     assert [path.read_text() for path in tmp_path.rglob("mine.txt")] == ["mine", "mine"]
+
+
+def test_a_directory_with_other_files_takes_reports_unless_sections_work_on_it(tmp_path: Path) -> None:
+    (tmp_path / "project" / "notes").mkdir(parents=True)
+    (tmp_path / "project" / "notes" / "task.json").write_text("{}")
+
+    check_task(task_in(tmp_path, output_dir="project/notes"), Settings())
+    with Claims(tmp_path / "state") as claims:
+        open_output(task_in(tmp_path, output_dir="project/notes"), claims)
+    (tmp_path / "project" / "notes" / MARK).unlink()
+    with pytest.raises(SpecError, match=r"holds files that no run wrote \(task\.json\)"):
+        check_task(task_in(tmp_path, output_dir="project/notes", base="project"), Settings())
 
 
 def test_two_runs_of_one_task_do_not_write_over_each_other(tmp_path: Path) -> None:
