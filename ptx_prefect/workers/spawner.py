@@ -27,6 +27,11 @@ from ptx_prefect.workers.supervisor import Work, supervise
 PARENT_CHECK_S = 2.0
 """A fork of the run may hold our socket open beyond the run's end: so its number is looked at too, this often."""
 
+IDLE_S = 0.1
+_COMMON = ("json", "logging", "datetime", "subprocess", "urllib.request")
+"""What functions import most, loaded while nothing is asked for: each fork has it then. `urllib.request` alone takes as
+long as the start of a section."""
+
 
 def main(descriptor: int) -> None:
     """Serve until the run goes away; in the work's own process: do the work."""
@@ -52,10 +57,14 @@ def serve(control: socket.socket) -> Work:
     gc.freeze()  # A collection in a fork would copy every page that it looks at.
     waiting = select.poll()  # select() would refuse descriptors above 1023, and ours has the number the run gave it.
     waiting.register(control, select.POLLIN)
+    is_idle = False
     while True:
-        if not waiting.poll(PARENT_CHECK_S * 1000):
+        if not waiting.poll(1000 * (PARENT_CHECK_S if is_idle else IDLE_S)):
             if os.getppid() != parent:
                 os._exit(0)
+            if not is_idle:
+                is_idle = True
+                _load_common()
             continue
         data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
@@ -65,6 +74,13 @@ def serve(control: socket.socket) -> Work:
             return supervise(socket.socket(fileno=descriptors[0]))
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _load_common() -> None:
+    for name in _COMMON:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _has_threads() -> bool:
