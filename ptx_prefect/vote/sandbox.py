@@ -60,7 +60,7 @@ class Limits:
 
     call_cpu_s: float = 1.0
     call_wall_s: float = 10.0
-    expired_cpu_s: float = 0.25
+    expired_cpu_s: float = 0.1
     load_cpu_s: float = 5.0
     total_cpu_s: float = 15.0
     max_timeouts: int = 2
@@ -73,7 +73,7 @@ class Limits:
 class Sandbox:
     """A zygote process and the way to it. Safe to share between threads: one candidate runs at a time.
 
-    `observe_all` takes further ones of its kind to hand, one for each core that this process may use.
+    `observe_all` takes further ones of its kind to hand, two for each core: three programs that hang share two cores.
 
     Args:
         import_paths: directories, besides the standard library and site-packages, that candidates may import from.
@@ -122,7 +122,7 @@ class Sandbox:
     def _crew(self, wanted: int) -> list[Sandbox]:
         """This one and others like it."""
         with self._lock:
-            size = min(wanted, len(os.sched_getaffinity(0)), _MAX_CREW) - 1
+            size = min(wanted, 2 * len(os.sched_getaffinity(0)), _MAX_CREW) - 1
             while len(self._others) < size:
                 self._others.append(Sandbox(self._import_paths, namespaces=self._namespaces))
             return [self, *self._others[: max(0, size)]]
