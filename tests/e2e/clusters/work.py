@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,7 @@ def dag(root: Path) -> dict[str, Any]:
     components = [
         shell("json", "sed -i 's/^import os/import json\\nimport os/' app.py", "echo 'X = json' >> app.py"),
         shell("sys", "sed -i 's/^import os/import os\\nimport sys/' app.py", "sed -i 's/\"app\"/sys.argv[0]/' app.py"),
-        shell("new", "cp app.py copy.py", "git log --format=%s", depends_on=["json"]),
+        shell("new", "cp app.py copy.py", "git log --format=%s > /dev/null", depends_on=["json"]),
         shell("both", "grep -q sys app.py", "grep -q 'X = json' app.py", "touch both", depends_on=["json", "sys"]),
         shell("broken", "echo 'this is wrong' >&2", "exit 3"),
         shell("late", "true", depends_on=["broken"]),
@@ -83,6 +84,7 @@ MEASURED = {
     "run_id", "key",
 }  # fmt: skip
 """What two runs of the same work may differ in: times, sizes, and names made of the moment."""
+_RUN_ID = re.compile(r"\bdag-\d{8}-\d{6}-\d+")
 
 
 def unmeasured(report: Any, root: Path) -> Any:
@@ -91,7 +93,7 @@ def unmeasured(report: Any, root: Path) -> Any:
         return {key: unmeasured(value, root) for key, value in report.items() if key not in MEASURED}
     if isinstance(report, list):
         return [unmeasured(value, root) for value in report]
-    return report.replace(str(root), "ROOT") if isinstance(report, str) else report
+    return _RUN_ID.sub("RUN", report.replace(str(root), "ROOT")) if isinstance(report, str) else report
 
 
 def run(spec: dict[str, Any], root: Path, env: dict[str, str], **settings: Any) -> dict[str, Any]:
