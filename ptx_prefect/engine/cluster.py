@@ -87,7 +87,7 @@ class Freight:
         return outcome
 
     def _ship(self, base: Base, trees: dict[str, bytes]) -> dict[str, Any]:
-        name = f"{base.digest[:40]}-{'g' * base.is_git}{'h' * (base.revision is not None)}"
+        name = f"{base.digest[:40]}-{'g' * base.is_git}{base.revision or ''}"
         if name not in self._packs:
             self._packs[name] = self._stored(name, pack_tree(base, limit_bytes=self._limit_bytes))
         pack = self._packs[name]

@@ -36,9 +36,9 @@ class Base:
     """A pinned tree: ``root`` is where it is read from, ``revision`` the full commit id (None: a directory).
 
     ``prefix`` is the folder of the repository that counts as the tree (empty or ending in ``/``); ``is_git`` tells
-    that ``.gitignore`` files are obeyed, ``is_copy`` that it is a revision whose history stayed on another machine.
-    ``submodules`` are empty folders in a workspace, and ``leaving``, links that lead out of the tree, are not there at
-    all: through them a section would write where others work.
+    that ``.gitignore`` files are obeyed. ``commit`` is the commit object of a revision whose repository stayed on
+    another machine (empty: none). ``submodules`` are empty folders in a workspace, and ``leaving``, links that lead out
+    of the tree, are not there at all: through them a section would write where others work.
     """
 
     root: Path
@@ -46,7 +46,7 @@ class Base:
     revision: str | None = None
     prefix: str = ""
     is_git: bool = False
-    is_copy: bool = False
+    commit: str = ""
     submodules: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
 

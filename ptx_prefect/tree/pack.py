@@ -18,6 +18,7 @@ from ptx_prefect.errors import TreeError
 from ptx_prefect.tree.base import Base, Entry, holds
 from ptx_prefect.tree.changeset import EXECUTABLE, SYMLINK
 from ptx_prefect.tree.paths import check_path
+from ptx_prefect.tree.private_git import commit_of
 
 LEVEL = 1
 """Of compression: five times as fast as the default and a tenth larger."""
@@ -34,7 +35,7 @@ def pack_tree(base: Base, *, limit_bytes: int) -> bytes:
     head = json.dumps(
         {
             "is_git": base.is_git,
-            "has_history": base.revision is not None,
+            "commit": commit_of(base),
             "files": files,
             "submodules": base.submodules,
             "leaving": base.leaving,
@@ -111,7 +112,7 @@ def _base_in(place: Path, head: Mapping[str, Any]) -> Base:
         place,
         entries,
         is_git=head["is_git"],
-        is_copy=bool(head["has_history"]),
+        commit=head["commit"],
         submodules=tuple(head["submodules"]),
         leaving=tuple(head["leaving"]),
     )

@@ -41,7 +41,8 @@ def _template_of(base: Base, root: Path) -> Path:
 
 def init_borrowing(repository: Path, base: Base) -> None:
     """Make an empty bare repository that sees the base's objects."""
-    form = "sha1" if base.revision is None or len(base.revision) == 40 else "sha256"
+    named = base.revision or base.commit.partition("\n")[0].removeprefix("tree ")
+    form = "sha256" if len(named) == 64 else "sha1"
     run_git(repository, "init", "--quiet", "--bare", "--template=", f"--object-format={form}", ".")
     if base.revision is None:
         return
@@ -59,33 +60,56 @@ def _make_template(template: Path, base: Base) -> None:
     (template / "info" / "attributes").write_text("* -text -eol -ident -filter -working-tree-encoding\n")
     for key, value in {"core.bare": "false", "core.autocrlf": "false", "core.excludesFile": os.devnull}.items():
         run_git(template, "config", key, value)
-    if base.revision is None and not base.is_copy:
+    head = _commit_of_copy(template, base) if base.commit else base.revision
+    if head is None:
         return
     environment = {"GIT_DIR": str(template), "GIT_WORK_TREE": str(template)}
-    head = base.revision or _commit(template, _tree_of_copy(template, base))
     if base.prefix:
-        head = _commit(template, f"{base.revision}:{base.prefix}")
+        head = _put(template, _own_commit(base))
     run_git(template, "read-tree", head, env=environment)
     (template / "HEAD").write_text(f"{head}\n")
 
 
-def _tree_of_copy(template: Path, base: Base) -> str:
+def commit_of(base: Base) -> str:
+    """The commit object that a workspace's HEAD is, as text that travels; empty where the base is no revision."""
+    if base.revision is None:
+        return base.commit
+    commit = _own_commit(base) if base.prefix else run_git(base.root, "cat-file", "commit", base.revision)
+    return os.fsdecode(commit)
+
+
+def _own_commit(base: Base) -> bytes:
+    """The commit of a folder of the repository, which no commit of the user's is: the same one wherever it is made."""
+    tree = run_git(base.root, "rev-parse", f"{base.revision}:{base.prefix}").strip()
+    who = b"ptx <ptx@localhost> 946684800 +0000"
+    return b"tree %b\nauthor %b\ncommitter %b\n\nbase\n" % (tree, who, who)
+
+
+def _commit_of_copy(template: Path, base: Base) -> str:
+    """The commit that came along, on the tree that is here; what came before it stayed where it was.
+
+    The tree is the commit's own, and so its id, unless the base lacks some of it (submodules).
+    """
+    commit = os.fsencode(base.commit)
+    head = _put(template, b"tree %b%b" % (_tree_of_copy(template, base), commit[commit.index(b"\n") :]))
+    (template / "shallow").write_text(f"{head}\n")
+    return head
+
+
+def _tree_of_copy(template: Path, base: Base) -> bytes:
     """The tree object of a base whose repository is elsewhere, made from its files."""
     environment = {"GIT_DIR": str(template), "GIT_WORK_TREE": str(base.root)}
     listing = b"".join(os.fsencode(path) + b"\0" for path in base.paths())
     run_git(
         base.root, "add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", stdin=listing, env=environment
     )
-    return run_git(template, "write-tree", env=environment).decode().strip()
+    return run_git(template, "write-tree", env=environment).strip()
 
 
-def _commit(template: Path, tree: str) -> str:
-    author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _NOBODY.items()}
-    author |= {"GIT_DIR": str(template), "GIT_WORK_TREE": str(template)}
-    return run_git(template, "commit-tree", tree, "-m", "base", env=author).decode().strip()
-
-
-_NOBODY = {"NAME": "ptx", "EMAIL": "ptx@localhost", "DATE": "2000-01-01T00:00:00Z"}
+def _put(template: Path, commit: bytes) -> str:
+    """Write a commit object, however old its form, and return its id."""
+    written = run_git(template, "hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=commit)
+    return written.decode().strip()
 
 
 def _place_of(base: Base, name: str) -> Path:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.clusters.work import LOCAL_DASK, LOCAL_RAY, dag, files_of, history_seen, run, shell, start, unmeasured
+from tests.e2e.clusters.work import LOCAL_DASK, LOCAL_RAY, dag, files_of, run, shell, start, unmeasured
 from tests.e2e.programs import free_port, program, wait_for
 
 pytestmark = [pytest.mark.clusters, pytest.mark.timeout(1500)]
@@ -28,7 +28,6 @@ def test_merged_trees_are_equal_on_threads_dask_and_ray(server: dict[str, str], 
     for kind, options in {"concurrent": {}, "dask": LOCAL_DASK, "ray": LOCAL_RAY}.items():
         root = tmp_path / kind
         report = run(dag(root), root, server, task_runner=kind, task_runner_options=options)
-        assert history_seen(report) == ("start\n" if kind == "concurrent" else "base\n")
         found[kind] = (
             files_of(root / "merged"),
             unmeasured(report, root),
@@ -78,7 +77,6 @@ def test_workers_without_access_to_the_flows_directories_do_the_same(server: dic
     local = run(dag(here), here, server)
 
     assert files_of(flow / "merged") == files_of(here / "merged")
-    assert (history_seen(report), history_seen(local)) == ("base\n", "start\n")
     assert unmeasured(report, flow) == unmeasured(local, here)
     kept = [path for path in tmp_path.glob("worker-*/state/elsewhere/**/*") if path.is_file()]
     assert kept == []

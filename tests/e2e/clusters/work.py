@@ -96,15 +96,6 @@ def unmeasured(report: Any, root: Path) -> Any:
     return _RUN_ID.sub("RUN", report.replace(str(root), "ROOT")) if isinstance(report, str) else report
 
 
-def history_seen(report: Any) -> str:
-    """What git's log said in the section `new`, taken out of the report: the one thing in which places differ.
-
-    A base that travelled as content has one commit of its own; where the repository is at hand its history is seen.
-    """
-    rows = report["results"]["completed_sections"]
-    return str(next(row["value"].pop("output") for row in rows if row["name"] == "new"))
-
-
 def run(spec: dict[str, Any], root: Path, env: dict[str, str], **settings: Any) -> dict[str, Any]:
     """The report of a run in a process of its own, with a state directory of its own."""
     process = start(spec, root, env, **settings)

@@ -9,6 +9,7 @@ import pytest
 
 from ptx_prefect.errors import TreeError
 from ptx_prefect.tree import Base, Changeset, open_workspace
+from ptx_prefect.tree.git import run_git
 from ptx_prefect.tree.pack import open_tree, pack_tree, unpack_tree
 
 MB = 1_000_000
@@ -55,6 +56,39 @@ def test_a_workspace_on_a_copy_is_as_one_on_the_original(repository: Path, tmp_p
 
     assert status.stdout == b""
     assert isinstance(changes, Changeset) and changes.paths == ("new.txt",)
+
+
+@pytest.mark.parametrize("folder", ["", "sub"])
+def test_git_tells_a_section_of_the_same_commit_on_a_copy(repository: Path, tmp_path: Path, folder: str) -> None:
+    commit_all(repository, "second\n\nWith a body: \u00e9.")
+    base = Base.of_revision(repository / folder, "HEAD")
+    copy = unpack_tree(pack_tree(base, limit_bytes=MB), tmp_path / "there")
+
+    here, there = (seen_by_git(one, tmp_path / name) for name, one in (("a", base), ("b", copy)))
+
+    assert here == there
+    assert ("With a body" in here) == (not folder)
+
+
+def test_a_copy_without_its_submodule_keeps_the_commits_message(repository: Path, tmp_path: Path) -> None:
+    run_git(repository, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    commit_all(repository, "with a submodule")
+    copy = unpack_tree(pack_tree(Base.of_revision(repository, "HEAD"), limit_bytes=MB), tmp_path / "there")
+
+    said = seen_by_git(copy, tmp_path / "work")
+
+    assert "    with a submodule" in said and "Author: n <e@e>" in said
+
+
+def commit_all(repository: Path, message: str) -> None:
+    run_git(repository, "-c", "user.name=n", "-c", "user.email=e@e", "commit", "-q", "--allow-empty", "-m", message)
+
+
+def seen_by_git(base: Base, root: Path) -> str:
+    """The last commit and the state of the tree, as git tells them inside a workspace."""
+    with open_workspace(base, [Changeset()], root=root, name="s") as workspace:
+        asked = (["log", "-1"], ["cat-file", "commit", "HEAD"], ["status", "--porcelain"])
+        return "".join(run_git(workspace.path, *args).decode() for args in asked)
 
 
 def test_an_empty_tree_travels_too(tmp_path: Path) -> None:
