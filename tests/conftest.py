@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,16 @@ def _private_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PTX_STATE_DIR", str(tmp_path / "ptx-state"))
     for name in ("PTX_PREFECT_CONFIG",):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def small_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A task of one section, ``only``, in the folder where the test then stands."""
+    monkeypatch.chdir(tmp_path)
+    components = [{"name": "only", "worker": {"kind": "command", "argv": ["true"]}}]
+    main_task = {"description": "d", "components": components}
+    (tmp_path / "task.json").write_text(json.dumps({"task_id": "t", "mode": "sectioning", "main_task": main_task}))
+    return tmp_path / "task.json"
 
 
 AGENTS = Path(__file__).parents[1] / ".agents"

@@ -86,47 +86,61 @@ def _meet(one: _Machine, other: _Machine) -> bool:
 
 @lru_cache(maxsize=4096)
 def _machine_of(pattern: str) -> _Machine:
-    free: list[list[int]] = [[]]
-    moves: list[list[tuple[_Chars, int]]] = [[]]
-
-    def add(chars: _Chars | None) -> None:
-        """One more state, reached by these characters, or freely."""
-        free.append([])
-        moves.append([])
-        if chars is None:
-            free[-2].append(len(free) - 1)
-        else:
-            moves[-2].append((chars, len(free) - 1))
-
+    making = _Making()
     position = 0
     while position < len(pattern):
+        before = making.last
         if pattern.startswith("**/", position):  # nothing, or anything up to a slash
-            start = len(free) - 1
-            add(None)
-            moves[-1].append((_ANY, len(free) - 1))
-            add(_SLASH)
-            free[start].append(len(free) - 1)
+            making.step(None)
+            making.repeat(_ANY)
+            making.step(_SLASH)
+            making.jump(before)
             position += 3
-        elif pattern.startswith("**", position):
-            add(None)
-            moves[-1].append((_ANY, len(free) - 1))
-            add(None)
-            position += 2
         elif pattern[position] == "*":
-            add(None)
-            moves[-1].append((_NO_SLASH, len(free) - 1))
-            add(None)
-            position += 1
+            is_deep = pattern.startswith("**", position)
+            making.step(None)
+            making.repeat(_ANY if is_deep else _NO_SLASH)
+            making.step(None)
+            position += 2 if is_deep else 1
         else:
             chars, position = _one_character(pattern, position)
-            add(chars)
+            making.step(chars)
     if not _FILE_SUFFIX.search(pattern):  # all that lies below a folder of this name
-        end = len(free) - 1
-        add(_SLASH)
-        moves[-1].append((_ANY, len(free) - 1))
-        add(None)
-        free[end].append(len(free) - 1)
-    return _Machine(tuple(map(tuple, free)), tuple(map(tuple, moves)))
+        end = making.last
+        making.step(_SLASH)
+        making.repeat(_ANY)
+        making.step(None)
+        making.jump(end)
+    return _Machine(tuple(map(tuple, making.free)), tuple(map(tuple, making.moves)))
+
+
+class _Making:
+    """A machine as its pattern is read: each step adds a state behind the last one."""
+
+    def __init__(self) -> None:
+        self.free: list[list[int]] = [[]]
+        self.moves: list[list[tuple[_Chars, int]]] = [[]]
+
+    @property
+    def last(self) -> int:
+        return len(self.free) - 1
+
+    def step(self, chars: _Chars | None) -> None:
+        """One more state, reached by these characters, or freely."""
+        self.free.append([])
+        self.moves.append([])
+        if chars is None:
+            self.free[-2].append(self.last)
+        else:
+            self.moves[-2].append((chars, self.last))
+
+    def repeat(self, chars: _Chars) -> None:
+        """These characters lead from the last state to itself."""
+        self.moves[-1].append((chars, self.last))
+
+    def jump(self, start: int) -> None:
+        """The last state is reached freely from ``start`` too."""
+        self.free[start].append(self.last)
 
 
 def _one_character(pattern: str, position: int) -> tuple[_Chars, int]:

@@ -75,21 +75,8 @@ def rationale_of(decision: Decision, about: Circumstances | None = None) -> dict
         "runner_up": _runner_up(decision),
         "confidence": _confidence(decision, about),
         "dropped_voters": [{"voter": name, "reason": why} for name, why in about.absent.items()],
-        "behaviour_groups": [
-            {"candidates": list(group), "support": round(support, 4)}
-            for group, support in zip(decision.groups, decision.group_scores, strict=False)
-        ],
-        "gate": [
-            {
-                "candidate": one.candidate,
-                "loads": one.loads,
-                "passed": sum(one.passed),
-                "tests": len(one.passed),
-                "kept": one.kept,
-                "problem": one.problem,
-            }
-            for one in decision.gate
-        ],
+        "behaviour_groups": _groups(decision),
+        "gate": _gate(decision),
         "timings": _timings(decision, about),
         "source_figures": {name: dict(row) for name, row in about.figures.items()},
         "hybrid": dict(about.hybrid),
@@ -261,6 +248,27 @@ def _confidence(decision: Decision, about: Circumstances) -> dict[str, object]:
         "tests: about half the time where 1 of 5 agreed, 95 % where all 5 did; with fewer than five voters the "
         "missing ones count as disagreeing",
     }
+
+
+def _groups(decision: Decision) -> list[dict[str, object]]:
+    return [
+        {"candidates": list(group), "support": round(support, 4)}
+        for group, support in zip(decision.groups, decision.group_scores, strict=False)
+    ]
+
+
+def _gate(decision: Decision) -> list[dict[str, object]]:
+    return [
+        {
+            "candidate": one.candidate,
+            "loads": one.loads,
+            "passed": sum(one.passed),
+            "tests": len(one.passed),
+            "kept": one.kept,
+            "problem": one.problem,
+        }
+        for one in decision.gate
+    ]
 
 
 def _timings(decision: Decision, about: Circumstances) -> dict[str, object]:

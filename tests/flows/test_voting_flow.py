@@ -77,8 +77,35 @@ def test_once_an_answer_leads_by_enough_no_further_voter_is_asked(tmp_path: Path
     spec = task(*voters, entry_point=None, tests=[], inputs=[])
     report = voting({**spec, "aggregation": "consensus", "ahead_by": 2, "parallelism_hint": 2})
 
-    assert [row["name"] for row in report["results"]["completed_sections"]] == ["0", "1"]
+    assert {row["name"] for row in report["results"]["completed_sections"]} == {"0", "1"}
     assert any("2, 3, 4, 5: not asked" in note for note in report["notes"])
+
+
+def test_with_a_hint_of_one_voters_are_asked_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "say.py").write_text(
+        "import pathlib, time\n"
+        "def paris(workdir):\n"
+        "    with open(pathlib.Path(__file__).with_name('told'), 'a', buffering=1) as told:\n"
+        "        told.write('begin\\n')\n"
+        "        time.sleep(0.2)\n"
+        "        told.write('end\\n')\n"
+        "    return 'Paris'\n"
+    )
+    voters = [
+        {"name": str(n), "description": f"say {n}", "worker": {"kind": "callable", "target": "say:paris"}}
+        for n in range(3)
+    ]
+    spec = {**task(*voters, entry_point=None, tests=[], inputs=[]), "aggregation": "consensus", "parallelism_hint": 1}
+    report = voting(spec)
+
+    assert (tmp_path / "told").read_text().split() == ["begin", "end"] * 3
+    assert len(report["results"]["completed_sections"]) == 3
+
+    (tmp_path / "told").unlink()
+    report = voting({**spec, "task_id": "led", "ahead_by": 1}, fresh=True)
+
+    assert [row["name"] for row in report["results"]["completed_sections"]] == ["0"], "one answer leads by one"
+    assert (tmp_path / "told").read_text().split() == ["begin", "end"]
     assert report["results"]["decision"]["agreement_share"] == 1.0
 
 

@@ -45,12 +45,6 @@ def _is_defined_in(word: str, lines: Counter[str]) -> bool:
     return False
 
 
-def _is_read_in(word: str, lines: Counter[str]) -> bool:
-    """True when one of the lines says the word other than as the name of an argument."""
-    use = re.compile(rf"(?<![\w.]){word}\b(?![ \t]*=(?!=))|\.{word}\b")
-    return any(use.search(line) for line in lines)
-
-
 def renamed_but_edited(side: Edits, other: Edits) -> Iterator[str]:
     """Definitions that ``side`` renamed or removed while ``other`` edited their bodies."""
     if not (other.added or other.removed):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from ptx_prefect.vote import Candidate, Decision, Limits, Sandbox, VoteSettings, vote
+from ptx_prefect.vote import Limits, Sandbox, VoteSettings
 from ptx_prefect.vote.laboratory import settings_for
 from ptx_prefect.vote.pytest_files import file_tests
+from tests.e2e.vote.conftest import vote_on
 
 AWAITED = "import asyncio\n\nasync def fetch(n):\n    await asyncio.sleep(0)\n    return n * 2"
 WRONG = "async def fetch(n):\n    return n + 2"
@@ -16,16 +17,7 @@ PLAIN = "def fetch(n):\n    return n * 2"
 BUSY = "async def fetch(n):\n    return sum(1 for _ in range(20000)) * 0 + n * 2"
 LOOPS = "def fetch(n):\n    while True:\n        pass"
 
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        yield one
-
-
-def hold(sources: dict[str, str], sandbox: Sandbox, **more: object) -> Decision:
-    field = [Candidate(name, source) for name, source in sources.items()]
-    return vote(field, sandbox=sandbox, entry_point="fetch", **more)  # type: ignore[arg-type]
+hold = partial(vote_on, entry_point="fetch")
 
 
 @pytest.mark.parametrize("test", ["assert await fetch(3) == 6", "assert asyncio.run(fetch(3)) == 6"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from ptx_prefect.vote import Candidate, Sandbox, vote
@@ -44,12 +42,6 @@ CHEATS = {
         f"n = 0\ndef f(x):\n    global n\n    n += 1\n    return g(x) if n < 60 else 0\ndef g(x):\n{_SLOW}"
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        yield one
 
 
 @pytest.mark.parametrize("name", CHEATS)

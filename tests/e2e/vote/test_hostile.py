@@ -22,12 +22,6 @@ QUICK = VoteSettings(limits=Limits(call_cpu_s=0.2, call_wall_s=1.5, load_cpu_s=0
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """A port of this machine that somebody listens on."""
     with socket.socket() as server:

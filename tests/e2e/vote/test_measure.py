@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from ptx_prefect.vote import Candidate, Sandbox
 from ptx_prefect.vote.measure import Protocol, Workload, time_candidates
 
 STEPS = "def f(x):\n    for _ in range({}):\n        x += 1\n    return x\n"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        yield one
 
 
 def times(sources: dict[str, str], sandbox: Sandbox, **more: object) -> dict[str, float]:

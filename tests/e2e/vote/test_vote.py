@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from ptx_prefect.errors import VoteError
-from ptx_prefect.vote import Candidate, Decision, Sandbox, VoteSettings, vote
+from ptx_prefect.vote import Candidate, Sandbox, VoteSettings, vote
 from ptx_prefect.vote.checks import judge, make_check
+from tests.e2e.vote.conftest import vote_on
 
 GOOD = "def area(w, h):\n    return w * h"
 GOOD_TOO = "def area(w, h):\n    return sum(w for _ in range(h))"
 WRONG = "def area(w, h):\n    return w + h"
 SLOW = "def area(w, h):\n    for _ in range(20000):\n        pass\n    return w * h"
 
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        yield one
-
-
-def hold(sources: dict[str, str], sandbox: Sandbox, **more: object) -> Decision:
-    field = [Candidate(name, source) for name, source in sources.items()]
-    return vote(field, sandbox=sandbox, **{"entry_point": "area", **more})  # type: ignore[arg-type]
+hold = partial(vote_on, entry_point="area")
 
 
 def test_the_gate_the_groups_and_the_share_are_told(sandbox: Sandbox) -> None:

@@ -106,37 +106,30 @@ def test_pruning_wants_to_be_told_what(capsys: pytest.CaptureFixture[str]) -> No
     assert Store(state_dir()).keys() == ["a" * 64]
 
 
-@pytest.fixture
-def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    components = [{"name": "only", "worker": {"kind": "command", "argv": ["true"]}}]
-    main_task = {"description": "d", "components": components}
-    (tmp_path / "task.json").write_text(json.dumps({"task_id": "t", "mode": "sectioning", "main_task": main_task}))
-    return tmp_path / "task.json"
-
-
 @pytest.mark.parametrize(
     ("form", "begin"), [("--dot", "digraph"), ("--mermaid", "flowchart"), ("--svg", "<svg"), ("--json", "{")]
 )
-def test_a_plan_is_drawn_in_every_form(task: Path, form: str, begin: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", str(task), form]) == 0
+def test_a_plan_is_drawn_in_every_form(
+    small_task: Path, form: str, begin: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(small_task), form]) == 0
     told = capsys.readouterr().out
     assert begin in told.split("\n", 1)[0] and "only" in told
 
 
-def test_impact_is_for_tests(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", str(task), "--impacted-by", "HEAD"]) == 2
+def test_impact_is_for_tests(small_task: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(small_task), "--impacted-by", "HEAD"]) == 2
     assert "is for tasks of level 'test'" in capsys.readouterr().err
 
 
 def test_a_vote_is_no_task_for_run_flags_and_a_section_task_no_vote(
-    task: Path, capsys: pytest.CaptureFixture[str]
+    small_task: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["vote", str(task)]) == 2
+    assert main(["vote", str(small_task)]) == 2
     assert "`ptx run` runs it" in capsys.readouterr().err
-    assert main(["vote", str(task), str(task)]) == 2
+    assert main(["vote", str(small_task), str(small_task)]) == 2
     assert "candidate programs with --entry-point" in capsys.readouterr().err
-    assert main(["vote", str(task), "--entry-point", "f", "--aggregation", "weigted_score"]) == 2
+    assert main(["vote", str(small_task), "--entry-point", "f", "--aggregation", "weigted_score"]) == 2
     assert "did you mean 'weighted_score'" in capsys.readouterr().err
     assert main(["vote", "gone.py", "--entry-point", "f"]) == 2
     assert "gone.py" in capsys.readouterr().err
@@ -147,6 +140,8 @@ def test_nothing_to_roll_back_is_said(capsys: pytest.CaptureFixture[str]) -> Non
     assert "no-such-run" in capsys.readouterr().err
 
 
-def test_a_second_form_of_output_beside_the_first_is_a_mistake(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", str(task), "--json", "--jsonl"]) == 2
+def test_a_second_form_of_output_beside_the_first_is_a_mistake(
+    small_task: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(small_task), "--json", "--jsonl"]) == 2
     assert "keep one" in capsys.readouterr().err

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from ptx_prefect.merge import FileMerge, merge_file
-
-
-def merged(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
-    """The merge of two sides, which has to be the same with the sides swapped."""
-    result, swapped = (merge_file(base, sides, path="client.py") for sides in ((ours, theirs), (theirs, ours)))
-    assert result.is_clean == swapped.is_clean
-    assert not result.is_clean or result.content == swapped.content
-    return result
-
+from tests.unit.merge.sides import merged_both_ways
 
 IMPORTS = b"import csv\nimport json\nimport os\nimport re\nimport sys\nimport time\n\nprint(csv, time)\n"
 ADDED = IMPORTS.replace(b"import os\n", b"import math\nimport os\n") + b"\n\nprint(math)\n"
@@ -20,14 +11,14 @@ ADDED = IMPORTS.replace(b"import os\n", b"import math\nimport os\n") + b"\n\npri
 def test_an_import_removed_and_one_added_go_together() -> None:
     ours = IMPORTS.replace(b"import os\n", b"")
 
-    assert merged(IMPORTS, ours, ADDED).content == ADDED.replace(b"import os\n", b"")
+    assert merged_both_ways(IMPORTS, ours, ADDED).content == ADDED.replace(b"import os\n", b"")
 
 
 def test_many_imports_gone_at_once_are_looked_at_by_a_person() -> None:
     """A side that tidied up the whole block mostly stands for a rewrite of the module."""
     ours = IMPORTS.replace(b"import json\nimport os\nimport re\nimport sys\n", b"")
 
-    assert merged(IMPORTS, ours, ADDED).conflicts
+    assert merged_both_ways(IMPORTS, ours, ADDED).conflicts
 
 
 def test_imports_inside_a_function_are_not_merged_as_sets() -> None:
@@ -35,7 +26,7 @@ def test_imports_inside_a_function_are_not_merged_as_sets() -> None:
     ours = base.replace(b"    import json\n", b"    import csv, json\n")
     theirs = base.replace(b"    import json\n", b"    import json\n    import re\n")
 
-    assert merged(base, ours, theirs).conflicts
+    assert merged_both_ways(base, ours, theirs).conflicts
 
 
 def test_touching_lines_are_not_put_together_when_one_side_brings_in_what_the_other_takes_away() -> None:
@@ -43,7 +34,7 @@ def test_touching_lines_are_not_put_together_when_one_side_brings_in_what_the_ot
     ours = base.replace(b"    'first',\n", b"    'primary',\n")
     theirs = base.replace(b"    'second',\n", b"    second_of(rows),\n")
 
-    assert merged(base, ours, theirs).is_clean
-    assert merged(
+    assert merged_both_ways(base, ours, theirs).is_clean
+    assert merged_both_ways(
         base.replace(b"STEPS", b"rows"), ours.replace(b"STEPS", b"lines"), theirs.replace(b"STEPS", b"rows")
     ).conflicts

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ptx_prefect.merge import FileMerge, merge_file
+from ptx_prefect.merge import merge_file
 from ptx_prefect.merge.python.nesting import moved_along, nesting
 from ptx_prefect.merge.python.tokens import plain_words
+from tests.unit.merge.sides import merged_both_ways
 
 RETRY = b"""\
 def fetch(url, session):
@@ -19,14 +20,6 @@ def close(session):
 """
 
 
-def merged(base: bytes, ours: bytes, theirs: bytes) -> FileMerge:
-    """The merge of two sides, which has to be the same with the sides swapped."""
-    result, swapped = (merge_file(base, sides, path="client.py") for sides in ((ours, theirs), (theirs, ours)))
-    assert result.is_clean == swapped.is_clean
-    assert not result.is_clean or result.content == swapped.content
-    return result
-
-
 def test_a_side_that_has_the_others_edit_and_more_stands() -> None:
     """A fix that was ported to the branch, and that its first author then took further."""
     fix = RETRY.replace(b"session.get(url)\n", b"session.get(url)\n    response.raise_for_status()\n")
@@ -35,7 +28,7 @@ def test_a_side_that_has_the_others_edit_and_more_stands() -> None:
         b"session.get(url, timeout=30)\n    response.raise_for_status()\n    return decode(response)",
     )
 
-    assert merged(RETRY, fix, more).content == more
+    assert merged_both_ways(RETRY, fix, more).content == more
 
 
 def test_the_same_words_changed_by_both_are_one_edit() -> None:
@@ -46,14 +39,14 @@ def test_the_same_words_changed_by_both_are_one_edit() -> None:
     corrected = base.replace(b"VOWELZ", b"VOWELS")
     more = corrected.replace(b"u'yY'", b"'yY'")
 
-    assert merged(base, corrected, more).content == more
+    assert merged_both_ways(base, corrected, more).content == more
 
 
 def test_an_edit_that_only_one_side_has_is_not_dropped() -> None:
     ours = RETRY.replace(b"session.get(url)", b"session.get(url, timeout=30)")
     theirs = RETRY.replace(b"session.get(url)", b"session.get(url, timeout=5)")
 
-    assert merged(RETRY, ours, theirs).conflicts
+    assert merged_both_ways(RETRY, ours, theirs).conflicts
 
 
 def test_a_side_that_also_moves_lines_out_of_a_block_is_not_contained_in_one_that_does_not() -> None:
@@ -61,7 +54,7 @@ def test_a_side_that_also_moves_lines_out_of_a_block_is_not_contained_in_one_tha
     less = base.replace(b"        report(rows)\n", b"        count(row)\n    report(rows)\n")
     more = base.replace(b"verify(row)\n", b"verify(row, strict=True)\n        count(row)\n")
 
-    assert merged(base, less, more).conflicts
+    assert merged_both_ways(base, less, more).conflicts
 
 
 def test_quotes_commas_and_wrapping_are_layout() -> None:
@@ -69,13 +62,13 @@ def test_quotes_commas_and_wrapping_are_layout() -> None:
     formatted = b'LOGGERS = configure(\n    "root",\n    level="INFO",\n    handlers=["console"],\n)\n'
     edited = base.replace(b"'INFO'", b"'DEBUG'")
 
-    assert merged(base, formatted, edited).content == edited
+    assert merged_both_ways(base, formatted, edited).content == edited
 
 
 def test_a_comma_that_makes_a_tuple_is_no_layout() -> None:
     base = b"PERMISSIONS = ('view')\nNAME = 'shop'\n"
 
-    assert merged(base, b"PERMISSIONS = ('view',)\nNAME = 'shop'\n", base.replace(b"view", b"edit")).conflicts
+    assert merged_both_ways(base, b"PERMISSIONS = ('view',)\nNAME = 'shop'\n", base.replace(b"view", b"edit")).conflicts
 
 
 def test_a_line_that_one_side_moves_out_of_its_block_is_edited_where_it_went() -> None:
@@ -83,7 +76,7 @@ def test_a_line_that_one_side_moves_out_of_its_block_is_edited_where_it_went() -
     outdented = base.replace(b"        report", b"    report")
     edited = base.replace(b"report(rows)", b"report(rows, verbose=True)")
 
-    assert merged(base, outdented, edited).content == edited.replace(b"        report", b"    report")
+    assert merged_both_ways(base, outdented, edited).content == edited.replace(b"        report", b"    report")
 
 
 def test_what_both_sides_added_to_one_definition_does_not_stand_there_twice() -> None:
@@ -96,7 +89,7 @@ def test_what_both_sides_added_to_one_definition_does_not_stand_there_twice() ->
         b"        self.root = Root()\n", b"        # the root comes last\n        self.root = Root()\n"
     )
 
-    assert merged(base, touching, theirs).conflicts
+    assert merged_both_ways(base, touching, theirs).conflicts
 
 
 @pytest.mark.parametrize(
@@ -152,7 +145,7 @@ def test_several_imports_in_one_statement_stay_in_one() -> None:
         b"return Page", b"return json, Page"
     )
 
-    assert merged(IMPORTS, ours, theirs).content.startswith(b"import json\nimport os, re, sys\nfrom")
+    assert merged_both_ways(IMPORTS, ours, theirs).content.startswith(b"import json\nimport os, re, sys\nfrom")
 
 
 def test_backslashes_and_comments_of_import_statements_are_kept() -> None:
@@ -160,9 +153,9 @@ def test_backslashes_and_comments_of_import_statements_are_kept() -> None:
     theirs = IMPORTS.replace(b"    Site\n\n", b"    Site, Role\n\n").replace(b"return os", b"return Role, os")
     noted = b"from pkg import (  # noqa: F401\n    a,\n    c,\n)\n"
 
-    assert b"from pkg.models import Page, " in merged(IMPORTS, ours, theirs).content
-    assert b"(" not in merged(IMPORTS, ours, theirs).content.split(b"def")[0]
-    both = merged(
+    assert b"from pkg.models import Page, " in merged_both_ways(IMPORTS, ours, theirs).content
+    assert b"(" not in merged_both_ways(IMPORTS, ours, theirs).content.split(b"def")[0]
+    both = merged_both_ways(
         noted, noted.replace(b"    c,\n", b"    b,\n    c,\n"), noted.replace(b"    c,\n", b"    c,\n    d,\n")
     )
     assert both.content == b"from pkg import (  # noqa: F401\n    a,\n    b,\n    c,\n    d,\n)\n"
@@ -172,7 +165,7 @@ def test_one_import_replaced_in_two_ways_is_a_conflict() -> None:
     base = b"from testlib import *\n\n\ndef run():\n    return check()\n"
 
     ours, theirs = (base.replace(b"testlib", name) for name in (b"pkg.testing", b"pkg.checks"))
-    assert merged(base, ours, theirs).conflicts
+    assert merged_both_ways(base, ours, theirs).conflicts
 
 
 def test_functions_under_the_same_decorator_are_not_one_said_twice() -> None:
@@ -185,7 +178,7 @@ def test_functions_under_the_same_decorator_are_not_one_said_twice() -> None:
         b"def test_close", b"@pytest.fixture(autouse=True)\ndef home():\n    return os, json\n\n\ndef test_close"
     )
 
-    result = merged(base, ours, theirs)
+    result = merged_both_ways(base, ours, theirs)
 
     assert result.is_clean
     assert result.content.count(b"@pytest.fixture(autouse=True)") == 2
@@ -203,7 +196,7 @@ def test_functions_under_the_same_decorator_are_not_one_said_twice() -> None:
 def test_the_higher_release_number_stands(base: str, ours: str, theirs: str | None, wanted: str) -> None:
     theirs = theirs or base.replace("1.0.0", "1.0.1").replace("'1.0'", "'1.0.1'")
 
-    result = merged(base.encode(), ours.encode(), theirs.encode())
+    result = merged_both_ways(base.encode(), ours.encode(), theirs.encode())
     assert result.is_clean
     assert wanted in result.content.decode()
 
@@ -220,7 +213,7 @@ def test_the_higher_release_number_stands(base: str, ours: str, theirs: str | No
     ],
 )
 def test_a_number_that_is_no_raised_release_is_left_to_people(base: str, ours: str, theirs: str) -> None:
-    assert merged(base.encode(), ours.encode(), theirs.encode()).conflicts
+    assert merged_both_ways(base.encode(), ours.encode(), theirs.encode()).conflicts
 
 
 CALL = b"""\
@@ -235,9 +228,9 @@ def test_small_edits_of_one_long_statement_go_together_when_they_are_apart() -> 
     theirs = CALL.replace(b"is_terminal(stream)", b"stream.isatty()")
     near = CALL.replace(b'title="Orders of the day"', b'heading="Orders of the day"')
 
-    both = merged(CALL, ours, theirs)
+    both = merged_both_ways(CALL, ours, theirs)
     assert both.content == ours.replace(b"is_terminal(stream)", b"stream.isatty()")
-    assert merged(CALL, ours, near).conflicts
+    assert merged_both_ways(CALL, ours, near).conflicts
 
 
 def test_a_line_edited_by_both_far_apart_is_merged() -> None:
@@ -246,8 +239,8 @@ def test_a_line_edited_by_both_far_apart_is_merged() -> None:
     theirs = base.replace(b"row.is_open", b"not row.is_closed")
     near = base.replace(b"price(row,", b"price(line,")
 
-    assert merged(base, ours, theirs).content == theirs.replace(b"price(row", b"net_price(row")
-    assert merged(base, ours, near).conflicts
+    assert merged_both_ways(base, ours, theirs).content == theirs.replace(b"price(row", b"net_price(row")
+    assert merged_both_ways(base, ours, near).conflicts
 
 
 def test_python_2_is_merged_where_one_version_is_taken_as_it_is() -> None:
@@ -256,7 +249,7 @@ def test_python_2_is_merged_where_one_version_is_taken_as_it_is() -> None:
     fix = base.replace(b"    return rows\n", b"    rows = sorted(rows)\n    return rows\n")
     more = fix.replace(b"print 'rows', rows", b"print 'rows', len(rows)").replace(b"return rows", b"return list(rows)")
 
-    assert merged(base, fix, more).content == more
+    assert merged_both_ways(base, fix, more).content == more
 
 
 @pytest.mark.parametrize("name", ["API_VERSION", "min_version", "schema_version"])
@@ -264,7 +257,7 @@ def test_two_numbers_of_anything_but_the_release_are_a_conflict(name: str) -> No
     """Which protocol or which oldest Python: a person decides."""
     base, ours, theirs = (f'{name} = "{number}"\n'.encode() for number in ("2.0", "2.1", "3.0"))
 
-    assert not merged(base, ours, theirs).is_clean
+    assert not merged_both_ways(base, ours, theirs).is_clean
 
 
 def test_a_body_that_both_sides_emptied_together_is_a_conflict() -> None:
