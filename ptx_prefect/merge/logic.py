@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ptx_prefect.merge.module_names import is_package, module_names, twin_of, with_parents
 from ptx_prefect.merge.result import Conflict
-from ptx_prefect.merge.surface import Offer, Surface, misfit, surface_of
+from ptx_prefect.merge.surface import Offer, Surface, misfit, surface_of, unmet
 from ptx_prefect.merge.uses import Place, Use, uses_of
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
@@ -25,6 +25,7 @@ _BINDING = re.compile(
     rb"|[ \t]+(?:self\.)?\w+[ \t]*(?::[^=\n]*)?=[^=]|[ \t]+\w+[ \t]*:"  # a member, a field
     rb"|[^\n]*['\"][\w.\- ]+['\"][ \t]*:"  # a key
     rb"|[ \t]+\w+(?:[ \t]+as[ \t]+\w+)?,?[ \t]*(?:#.*)?$"  # a name in an import of several lines
+    rb"|[ \t]+['\"]\w+['\"],"  # a name in __all__
     rb")"
 )
 
@@ -97,7 +98,10 @@ def _suspects(edit: Edit, is_wanted: Callable[[bytes], bool]) -> bool:
         return True
     if defined and old != new and _FIELDS.search(old):
         return True
-    lost = [line for line in _lines(old) - _lines(new) if _BINDING.match(line)]
+    gone, come = _lines(old) - _lines(new), _lines(new) - _lines(old)
+    if (defined and any(b"yield" in line for line in (*gone, *come))) or (b"__all__" in new and b"__all__" not in old):
+        return True
+    lost = [line for line in gone if _BINDING.match(line)]
     return any(is_wanted(word) for word in set(_WORD.findall(b"\n".join(lost))))
 
 
@@ -142,7 +146,8 @@ def _changed_names(edit: Edit, final: bytes | None, paths: frozenset[str], packa
 
 
 def _is_called_apart(old: Offer, new: Offer) -> bool:
-    return old.signature != new.signature or old.way != new.way
+    is_same = old.signature == new.signature and old.way == new.way
+    return not is_same or old.is_generator != new.is_generator or old.is_starred != new.is_starred
 
 
 def _may_still_exist(name: str, surface: Surface) -> bool:
@@ -198,6 +203,8 @@ def _added_uses(edit: Edit, final: bytes, paths: frozenset[str]) -> Iterator[tup
 
 
 def _trouble(row: _Changed, use: Use) -> str | None:
+    if use.wants:
+        return unmet(row.old, row.new, use.wants) if row.new is not None else None
     if row.new is None:
         return "took it away"
     if row.old.way != row.new.way:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ class Offer:
     is_class: bool = False
     is_closed: bool = True
     """For a class: nothing but its own body decides which members it has."""
+    is_generator: bool = False
+    """A call gives an iterator and runs nothing yet."""
+    is_starred: bool = True
+    """``from module import *`` brings it, as far as one can know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,49 @@ def surface_of(content: bytes) -> Surface | None:
         for name in _keys(node):
             offers[name] = Offer(_line(lines, node))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            offers[node.name] = Offer(_line(lines, node), _signature(node, drop_first=False), _way(node))
+            signature = _signature(node, drop_first=False)
+            offers[node.name] = Offer(_line(lines, node), signature, _way(node), is_generator=is_generator(node))
             is_open = is_open or node.name == "__getattr__"
         elif isinstance(node, ast.ClassDef):
             offers |= _class_offers(node, lines)
+    exported = _starred(tree)
+    if exported is not None:
+        offers = {name: replace(offer, is_starred=name in exported) for name, offer in offers.items()}
     return Surface(offers, is_open)
+
+
+def _starred(tree: ast.Module) -> set[str] | None:
+    """The names in ``__all__``; None where there is no such list, or something else than literals makes it."""
+    found: set[str] = set()
+    literals = 0
+    for node in tree.body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if [getattr(target, "id", "") for target in targets] != ["__all__"]:
+            continue
+        items = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else [None]
+        texts = [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        if len(texts) != len(items):
+            return None
+        literals += 1
+        found.update(texts)
+    uses = sum(isinstance(node, ast.Name) and node.id == "__all__" for node in ast.walk(tree)) if literals else 0
+    return found if literals and uses == literals else None
+
+
+def is_generator(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """True when a call of the function, as it is written, gives an iterator; unknown decorators say no."""
+    if _decorators(node) - {"staticmethod", "classmethod", "abstractmethod", "override", "final"}:
+        return False
+    pending: list[ast.AST] = list(node.body)
+    while pending:
+        one = pending.pop()
+        if isinstance(one, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            pending.extend(ast.iter_child_nodes(one))
+    return False
 
 
 def misfit(old: Signature | None, new: Signature | None, call: CallShape) -> str | None:
@@ -110,6 +152,25 @@ def misfit(old: Signature | None, new: Signature | None, call: CallShape) -> str
         # A parameter that only got another name still takes the same argument; one that moved does not.
         if was != becomes and (was in new.positional or becomes in old.positional):
             return f"what was passed as {was!r} now lands in {becomes!r}"
+    return None
+
+
+BY_STAR, A_VALUE, AN_ITERATOR = "by star", "a value", "an iterator"
+
+
+def unmet(old: Offer, new: Offer, wants: str) -> str | None:
+    """What a changed name no longer gives; None when it gives what is wanted, or never did.
+
+    Args:
+        wants: :data:`BY_STAR`, that a star import brings it; :data:`A_VALUE`, that a call does its work at once and
+            returns something with a length, elements, a truth; :data:`AN_ITERATOR`, that ``next`` takes the result.
+    """
+    if wants == BY_STAR:
+        return "keeps it out of a star import" if old.is_starred and not new.is_starred else None
+    if wants == A_VALUE and new.is_generator and not old.is_generator:
+        return "made it a generator, so that a call runs nothing and gives an iterator only"
+    if wants == AN_ITERATOR and old.is_generator and not new.is_generator:
+        return "made it no generator any more"
     return None
 
 
@@ -162,7 +223,8 @@ def _class_offers(node: ast.ClassDef, lines: Sequence[str]) -> dict[str, Offer]:
             way = _way(item)
             known = "property" not in way and "cached_property" not in way
             signature = _signature(item, drop_first="staticmethod" not in way) if known else None
-            members[f"{node.name}.{item.name}"] = Offer(_line(lines, item), signature, way)
+            line = _line(lines, item)
+            members[f"{node.name}.{item.name}"] = Offer(line, signature, way, is_generator=is_generator(item))
         else:
             for name in bound_names(item):
                 members[f"{node.name}.{name}"] = Offer(_line(lines, item))

@@ -7,7 +7,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ptx_prefect.merge.surface import CallShape, bound_names, call_shape, key_name, own_attributes
+from ptx_prefect.merge.surface import (
+    A_VALUE,
+    AN_ITERATOR,
+    BY_STAR,
+    CallShape,
+    bound_names,
+    call_shape,
+    key_name,
+    own_attributes,
+)
+
+_NO_ITERATOR = frozenset(("len", "reversed", "bool", "int", "float", "abs", "round", "str", "repr"))
+"""Builtins that an iterator is no good argument of."""
+_OF_ITERATORS = frozenset(("send", "throw", "close", "__next__", "__iter__", "gi_frame", "asend", "athrow", "aclose"))
 
 _PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 """A dotted name in a string."""
@@ -15,10 +28,14 @@ _PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use. ``name`` is absolute (``pkg.mod.func``, ``pkg.mod.Class.method``); ``call`` None: not called here."""
+    """One use. ``name`` is absolute (``pkg.mod.func``, ``pkg.mod.Class.method``); ``call`` None: not called here.
+
+    ``wants`` says what the use needs beside the name (:func:`ptx_prefect.merge.surface.unmet`).
+    """
 
     name: str
     call: CallShape | None = None
+    wants: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +135,17 @@ class _Finder(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         self.generic_visit(node)
         if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            kind = self._dotted(node.value.func) if isinstance(node.value, ast.Call) else None
+            made_by = self._called(node.value.func) if isinstance(node.value, ast.Call) else []
             self.scopes[-1].instances.pop(node.targets[0].id, None)
-            if kind is not None:
-                self.scopes[-1].instances[node.targets[0].id] = kind
+            if len(made_by) == 1:
+                self.scopes[-1].instances[node.targets[0].id] = made_by[0]
 
     def visit_Call(self, node: ast.Call) -> None:
         shape = call_shape(node)
         self._note_expression(node.func, shape)
+        if isinstance(node.func, ast.Name) and len(node.args) == 1 and not self._is_known(node.func.id):
+            wanted = A_VALUE if node.func.id in _NO_ITERATOR else AN_ITERATOR if node.func.id == "next" else ""
+            self._note_returned(node.args[0], wanted)
         for part in (*node.args, *(keyword.value for keyword in node.keywords)):
             self.visit(part)
 
@@ -140,6 +160,36 @@ class _Finder(ast.NodeVisitor):
         key = node.slice.value if isinstance(node.slice, ast.Constant) else None
         if holder is not None and isinstance(key, str) and isinstance(node.ctx, ast.Load):
             self._note(key_name(holder, key), node)
+        self._note_returned(node.value, A_VALUE)
+        self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        self._note_returned(node.value if isinstance(node.value, ast.Call) else None, A_VALUE)  # run for what it does
+        self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        self._note_returned(node.left, A_VALUE)
+        self._note_returned(node.right, A_VALUE)
+        self.generic_visit(node)
+
+    def visit_If(self, node: ast.If | ast.While | ast.IfExp | ast.Assert) -> None:
+        self._note_returned(node.test, A_VALUE)
+        self.generic_visit(node)
+
+    visit_While = visit_IfExp = visit_Assert = visit_If  # noqa: N815 - named by ast
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
+        self._note_returned(node.operand, A_VALUE)
+        self.generic_visit(node)
+
+    def visit_Await(self, node: ast.Await) -> None:
+        self._note_returned(node.value, A_VALUE)
+        self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        if all(isinstance(one, ast.Eq | ast.NotEq | ast.Lt | ast.LtE | ast.Gt | ast.GtE) for one in node.ops):
+            for operand in (node.left, *node.comparators):
+                self._note_returned(operand, A_VALUE)
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
@@ -151,6 +201,8 @@ class _Finder(ast.NodeVisitor):
             self._note_expression(node, None)
 
     def _note_expression(self, node: ast.expr, shape: CallShape | None) -> None:
+        if isinstance(node, ast.Attribute):
+            self._note_returned(node.value, AN_ITERATOR if node.attr in _OF_ITERATORS else A_VALUE)
         member = self._member(node)
         if member is not None:
             self._note(member, node, shape)
@@ -161,10 +213,41 @@ class _Finder(ast.NodeVisitor):
         elif isinstance(node, ast.Name):
             for source in self.stars if not self._is_known(node.id) else ():
                 self._note(f"{source}.{node.id}", node, shape)
+                self._note(f"{source}.{node.id}", node, wants=BY_STAR)
         elif isinstance(node, ast.Attribute):
             self.visit(node.value)
         else:
             self.generic_visit(node)
+
+    def _note_returned(self, node: ast.expr | None, wants: str) -> None:
+        """Note what is wanted of the result of a call: of the call itself, or of the variable that it went to."""
+        if node is None or not wants:
+            return
+        made_by = self._instance(node.id) if isinstance(node, ast.Name) else None
+        names = self._called(node.func) if isinstance(node, ast.Call) else [made_by]
+        for name in filter(None, names):
+            self._note(name, node, wants=wants)
+
+    def _called(self, node: ast.expr) -> list[str]:
+        """The names that a called expression may stand for: more than one only where star imports bring it."""
+        dotted = self._dotted(node)
+        if dotted is not None:
+            return [dotted]
+        if isinstance(node, ast.Name):
+            return [] if self._is_known(node.id) else [f"{source}.{node.id}" for source in self.stars]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Call):
+            return [f"{holder}.{node.attr}" for holder in self._called(node.value.func)]
+        member = self._member(node) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) else None
+        return [] if member is None else [member]
+
+    def _instance(self, name: str) -> str | None:
+        """What was called to make the object of that name; None where that is not known."""
+        for scope in reversed(self.scopes):
+            if name in scope.instances:
+                return scope.instances[name]
+            if name in scope.names:
+                return None
+        return None
 
     def _member(self, node: ast.expr) -> str | None:
         """``Class.method`` where the object is certainly one of that class."""
@@ -183,12 +266,8 @@ class _Finder(ast.NodeVisitor):
         if holder.id in ("self", "cls") and self.parents:
             parent, own = self.parents[-1]
             return None if parent is None or node.attr in own else f"{parent}.{node.attr}"
-        for scope in reversed(self.scopes):
-            if holder.id in scope.instances:
-                return f"{scope.instances[holder.id]}.{node.attr}"
-            if holder.id in scope.names:
-                return None
-        return None
+        made_by = self._instance(holder.id)
+        return None if made_by is None else f"{made_by}.{node.attr}"
 
     def _dotted(self, node: ast.expr) -> str | None:
         parts: list[str] = []
@@ -242,11 +321,11 @@ class _Finder(ast.NodeVisitor):
         kept = parts[: len(parts) - node.level + (1 if self.is_package else 0)]
         return ".".join([*kept, *([node.module] if node.module else [])])
 
-    def _note(self, name: str, node: ast.AST, shape: CallShape | None = None) -> None:
+    def _note(self, name: str, node: ast.AST, shape: CallShape | None = None, wants: str = "") -> None:
         line = getattr(node, "lineno", 1)
         text = self.lines[line - 1].strip() if line <= len(self.lines) else ""
         place = Place(line, text, ".".join(self.enclosing) or None)
-        self.found.setdefault(Use(name, shape), []).append(place)
+        self.found.setdefault(Use(name, shape, wants), []).append(place)
 
 
 def _own_nodes(body: list[ast.stmt]) -> Iterator[ast.AST]:

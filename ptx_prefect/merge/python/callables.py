@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
 from ptx_prefect.merge.python.names import parsed
-from ptx_prefect.merge.surface import CallShape, Signature, call_shape, fields_signature, misfit, signature_of
+from ptx_prefect.merge.surface import (
+    CallShape,
+    Signature,
+    call_shape,
+    fields_signature,
+    misfit,
+    signature_of,
+    surface_of,
+    unmet,
+)
+from ptx_prefect.merge.uses import uses_of
 
 _DEFINITION = re.compile(
     r"^(?P<head>(?:[ \t]*@[^\n]*\n)*[ \t]*(?P<kind>(?:async[ \t]+)?def|class)[ \t]+(?P<name>\w+))", re.M
@@ -80,6 +90,33 @@ def _end_of_parameters(source: str, start: int) -> int:
         if depth <= 0:
             return match.end()
     return len(source)
+
+
+def generator_but_valued(side: Edits, other: Edits) -> Iterator[str]:
+    """Functions that ``side`` made generators, or plain again, while ``other`` counts on what they gave before."""
+    if not any("yield" in line for lines in (side.added, side.removed) for line in lines):
+        return
+    old, new = (surface_of(_encoded(text)) for text in (side.base, side.side))
+    if old is None or new is None:
+        return
+    changed = {
+        f"{_MODULE}.{name}": (offer, new.offers[name])
+        for name, offer in old.offers.items()
+        if name in new.offers and offer.is_generator != new.offers[name].is_generator
+    }
+    if not any(_word(name) in other.written for name in changed):
+        return
+    before, now = (uses_of(_encoded(text), module=_MODULE, is_package=False) for text in (other.base, other.side))
+    for use, places in now.items():
+        if use.name in changed and len(places) > len(before.get(use, ())) and unmet(*changed[use.name], use.wants):
+            yield use.name.removeprefix(f"{_MODULE}.")
+
+
+_MODULE = "module"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ptx_prefect.merge.edits import Edits, edits, line_counts, words_of
-from ptx_prefect.merge.python.callables import changed_but_called
+from ptx_prefect.merge.python.callables import changed_but_called, generator_but_valued
 from ptx_prefect.merge.python.members import attributes_of_both, gone_but_read, repeated_branches
 from ptx_prefect.merge.python.names import bindings_of, is_valid, parsed, unbound_in, unused_imports
 from ptx_prefect.merge.python.rivalry import both_write, gone_but_used, renamed_but_edited
@@ -131,6 +131,9 @@ def _at_odds(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
             yield Complaint("logic", f"one side renamed or removed {name!r}, the other edited it", False, name)
         for name in changed_but_called(side, other):
             reason = f"one side changed how {name!r} is called, the other has a new call of it"
+            yield Complaint("logic", reason, False, name)
+        for name in generator_but_valued(side, other):
+            reason = f"one side made {name!r} a generator, or no generator any more, the other counts on what it was"
             yield Complaint("logic", reason, False, name)
     for name in attributes_of_both(mine, yours):
         yield Complaint("logic", f"both sides bring in the attribute {name!r}, each setting it its own way", False)

@@ -48,6 +48,9 @@ def new(text: str, path: str = "pkg/new.py") -> Files:
     return {path: text}
 
 
+listed_lazily = lib(("        return list(self.parts)", "        yield from self.parts"))
+spared_lazily = lib(("def spare():\n    return 1", "def spare():\n    yield 1"))
+
 MUST: dict[str, tuple[Files, Files]] = {
     "enum member renamed": (lib(("RED = 1", "CRIMSON = 1")), use("return Color.RED")),
     "enum member removed, via module": (lib(("    GREEN = 2\n", "")), use("return lib.Color.GREEN")),
@@ -202,6 +205,29 @@ MUST: dict[str, tuple[Files, Files]] = {
     "both add the same module name differently": ({"pkg/new.py": "A = 1\n"}, {"pkg/new.py": "A = 2\n"}),
     "rename and edit of a removed name": (lib(("LIMIT = 10\n", "")), use("return lib.LIMIT")),
     "dict key gone across files": (lib(('"speed": 1, ', "")), use("return lib.OPTIONS['speed']")),
+    "star import of what leaves __all__": (
+        lib(('"Color", "Point", "Box", "area"', '"Color", "Point", "Box"')),
+        new("from pkg.lib import *\n\nprint(area(2))\n"),
+    ),
+    "star import of what a new __all__ leaves out": (
+        {"pkg/sub/deep.py": "__all__ = ['Crate']\n" + FILES["pkg/sub/deep.py"] + "\n\ndef more():\n    return 1\n"},
+        new("from pkg.sub.deep import *\n\nprint(Box(2))\n"),
+    ),
+    "list becomes generator, its length": (listed_lazily, use("return len(Box(1).names())")),
+    "list becomes generator, an element": (listed_lazily, use("names = Box(1).names()\nreturn names[0]")),
+    "list becomes generator, its method": (listed_lazily, use("names = Box(1).names()\nnames.sort()\nreturn names")),
+    "function becomes generator, added to": (spared_lazily, use("return lib.spare() + 1")),
+    "function becomes generator, compared": (spared_lazily, use("if lib.spare() == 1:\n    return 2")),
+    "function becomes generator, run for what it does": (spared_lazily, use("lib.spare()\nreturn 1")),
+    "function becomes generator, by star": (spared_lazily, new("from pkg.lib import *\n\nprint(len(spare()))\n")),
+    "function becomes generator, in its own file": (
+        spared_lazily,
+        lib(("class Box:", "def twice():\n    return 2 * spare()\n\n\nclass Box:")),
+    ),
+    "generator becomes list": (
+        lib(("    yield limit\n", "    return [limit]\n")),
+        use("return next(lib.numbers(3))"),
+    ),
     "delete file / edit file": (
         {"tests/test_lib.py": None},
         {"tests/test_lib.py": FILES["tests/test_lib.py"] + "\n\ndef test_more():\n    assert 1\n"},
@@ -255,6 +281,26 @@ MUST_NOT: dict[str, tuple[Files, Files]] = {
     "context manager arg optional": (
         lib(("def opened(path)", "def opened(path, mode='r')")),
         use("with lib.opened('a') as f:\n    return f"),
+    ),
+    "generator, run through": (spared_lazily, use("return [one for one in lib.spare()]")),
+    "generator, made a list of": (spared_lazily, use("return list(lib.spare())")),
+    "generator, handed on": (spared_lazily, use("found = lib.spare()\nreturn found")),
+    "len of ones own": (spared_lazily, use("def spare():\n    return [1]\n\nreturn len(spare())")),
+    "nested generator": (
+        lib(("def spare():\n    return 1", "def spare():\n    def each():\n        yield 1\n\n    return sum(each())")),
+        use("return lib.spare() + 1"),
+    ),
+    "fixture becomes generator": (
+        lib(("def spare():\n    return 1", "@fixture\ndef spare():\n    yield 1")),
+        use("return lib.spare() + 1"),
+    ),
+    "__all__ sorted and grown": (
+        lib(('["Color", "Point", "Box", "area", "opened"]', '["Box", "Color", "Point", "area", "opened", "spare"]')),
+        new("from pkg.lib import *\n\nprint(area(2))\n"),
+    ),
+    "out of __all__, imported by name": (
+        lib(('"Color", "Point", "Box", "area"', '"Color", "Point", "Box"')),
+        new("from pkg.lib import area\n\nprint(area(2))\n"),
     ),
     "static unaffected": (
         lib(

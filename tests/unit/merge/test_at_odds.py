@@ -335,6 +335,14 @@ AT_ODDS: dict[str, tuple[Edits, Edits]] = {
         [("from typing import Optional\n", "")],
         [("def load(path, enc", "def load(path: Optional[str], enc")],
     ),
+    "list becomes generator, its length": (
+        [("        return [Item.parse(line) for line in file]", "        yield from map(Item.parse, file)")],
+        ["return len(load(stock))"],
+    ),
+    "list becomes generator, an element of the variable": (
+        [("        return [Item.parse(line) for line in file]", "        yield from map(Item.parse, file)")],
+        ["items = load(stock)\n    return items[0]"],
+    ),
     "removed dataclass import + new dataclass": (
         [("from dataclasses import dataclass, field\n", "from attr import define, field\n"), ("@dataclass", "@define")],
         ["@dataclass\n    class A:\n        x: int\n    return A"],
