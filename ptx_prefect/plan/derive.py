@@ -86,7 +86,7 @@ def _by_file(
 
 def _left_out(references: References, consequence: str) -> list[str]:
     broken = references.unparsable
-    told = [f"{one.path}:{one.line} does not parse ({one.message}): {consequence}" for one in broken[:_MOST_NOTES]]
+    told = [f"{one.path}:{one.line} is left out ({one.message}): {consequence}" for one in broken[:_MOST_NOTES]]
     return told + ([f"… and {len(broken) - _MOST_NOTES} more"] if len(broken) > _MOST_NOTES else [])
 
 

@@ -45,18 +45,8 @@ def read_references(
     if not root.is_dir():
         raise PlanError(f"{str(root)!r} is not a directory; give the folder that holds the Python files")
     cache_file = cache_file_of(state_dir, root) if state_dir else None
-    sources = sources_of(root, files, cache_file.with_suffix(".folders") if cache_file else None)
-    known, read_at_ns = load_records(cache_file) if cache_file else ({}, 0)
-    doubted_ns = read_at_ns - CLOCK_DOUBT_NS
-    kept = {one.path: known[one.path] for one in sources if _is_unchanged(root, known.get(one.path), one, doubted_ns)}
-    stale = [source for source in sources if source.path not in kept]
     with _collector_off():
-        records = _read(root, kept, stale, known, jobs or min(8, len(os.sched_getaffinity(0))))
-    if cache_file:
-        changed = [path for path, record in records.items() if record is not known.get(path)]
-        if changed or (files is None and len(records) != len(known)):
-            save_records(cache_file, records if files is None else {**known, **records}, known, changed)
-    return References(root, records, read_again=[source.path for source in stale])
+        return _read_cached(root, files, cache_file, jobs or min(8, len(os.sched_getaffinity(0))))
 
 
 @contextmanager
@@ -69,6 +59,20 @@ def _collector_off() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _read_cached(root: Path, files: Sequence[str] | None, cache_file: Path | None, jobs: int) -> References:
+    sources = sources_of(root, files, cache_file.with_suffix(".folders") if cache_file else None)
+    known, read_at_ns = load_records(cache_file) if cache_file else ({}, 0)
+    doubted_ns = read_at_ns - CLOCK_DOUBT_NS
+    kept = {one.path: known[one.path] for one in sources if _is_unchanged(root, known.get(one.path), one, doubted_ns)}
+    stale = [source for source in sources if source.path not in kept]
+    records = _read(root, kept, stale, known, jobs)
+    if cache_file:
+        changed = [path for path, record in records.items() if record is not known.get(path)]
+        if changed or (files is None and len(records) != len(known)):
+            save_records(cache_file, records if files is None else {**known, **records}, known, changed)
+    return References(root, records, read_again=[source.path for source in stale])
 
 
 def _is_unchanged(root: Path, record: Record | None, source: Source, doubted_ns: int) -> bool:

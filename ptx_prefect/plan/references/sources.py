@@ -17,8 +17,12 @@ from ptx_prefect.tree.globs import OUTPUT_FOLDER, parents_of
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", OUTPUT_FOLDER})
 
 
+UNREADABLE: Stamp = (0, 0, 0)
+"""The stamp of what exists and cannot be looked at. Reading it fails in the same way, and says why."""
+
+
 class Source(NamedTuple):
-    """A Python file as it lies on the disk."""
+    """A Python file as it lies on the disk; or a folder that cannot be read, to be reported like a file."""
 
     path: str
     module: str
@@ -41,7 +45,7 @@ def sources_of(root: Path, files: Sequence[str] | None, listings: Path | None) -
     if files is None:
         paths, packages = _walk(str(root), listings)
     else:
-        paths = [(path, stamp_of((root / path).stat())) for path in files if path.endswith(".py")]
+        paths = [(path, _stamp_at(f"{root}/{path}")) for path in files if path.endswith(".py")]
         folders = {parent for path, _ in paths for parent in parents_of(path)}
         packages = {folder for folder in folders if (root / folder / "__init__.py").exists()}
     if prefix:
@@ -51,7 +55,7 @@ def sources_of(root: Path, files: Sequence[str] | None, listings: Path | None) -
     for path, stamp in paths:
         folder, _, name = path.rpartition("/")
         package = names[folder] if folder in names else _package_of(folder, packages, names)
-        stem = name[:-3]
+        stem = name.removesuffix(".py")
         module = package if stem == "__init__" else f"{package}.{stem}" if package else stem
         found.append(Source(path, module or stem, stem == "__init__", stamp))
     return _with_unique_modules(found)
@@ -67,29 +71,46 @@ def _walk(root: str, kept: Path | None) -> tuple[list[tuple[str, Stamp]], set[st
     found: list[tuple[str, Stamp]] = []
     packages: set[str] = set()
     listings: dict[str, _Listing] = {}
-    open_ = [""]
-    while open_:
-        folder = open_.pop()
-        stamp = stamp_of(os.stat(f"{root}/{folder}"))  # noqa: PTH116
-        listing = known.get(folder)
-        if listing is None or listing[0] != stamp or stamp[0] > known_before_ns:
-            listing = (stamp, *_listed(f"{root}/{folder}", is_root=not folder))
+    folders, status_of, is_file = [""], os.stat, stat.S_ISREG
+    for folder in folders:  # grows while it is walked
+        start = f"{folder}/" if folder else ""
+        try:
+            status = status_of(f"{root}/{folder}")
+            stamp = (status.st_ctime_ns, status.st_size, status.st_ino)
+            listing = known.get(folder)
+            if listing is None or listing[0] != stamp or stamp[0] > known_before_ns:
+                listing = (stamp, *_listed(f"{root}/{folder}", is_root=not folder))
+        except FileNotFoundError:  # gone since
+            continue
+        except OSError:
+            found.append((folder, UNREADABLE))
+            continue
         listings[folder] = listing
         _, files, inner = listing
-        start = f"{folder}/" if folder else ""
-        open_ += [start + name for name in inner]
+        if inner:
+            folders += [start + name for name in inner]
         for name in files:
             try:
-                status = os.stat(f"{root}/{start}{name}")  # noqa: PTH116
+                status = status_of(f"{root}/{start}{name}")
             except FileNotFoundError:  # a link to nowhere, or gone since
                 continue
-            if stat.S_ISREG(status.st_mode):
-                found.append((start + name, stamp_of(status)))
+            except OSError:
+                found.append((start + name, UNREADABLE))
+                continue
+            if is_file(status.st_mode):
+                found.append((start + name, (status.st_ctime_ns, status.st_size, status.st_ino)))
                 if name == "__init__.py":
                     packages.add(folder)
     if kept and listings != known:
         save_rows(kept, [begun_ns, listings])
     return found, packages
+
+
+def _stamp_at(path: str) -> Stamp:
+    try:
+        return stamp_of(os.stat(path))  # noqa: PTH116
+    except OSError:
+        return UNREADABLE
 
 
 def _listed(folder: str, *, is_root: bool) -> tuple[list[str], list[str]]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import textwrap
 import time
 from collections.abc import Callable, Mapping
@@ -293,6 +295,23 @@ def test_a_file_that_does_not_parse_is_reported_and_left_out(tree: Tree) -> None
 
     assert references.files == ("good.py",)
     assert [(one.path, one.line) for one in references.unparsable] == [("bad.py", 2)]
+
+
+def test_a_folder_that_cannot_be_read_is_reported_and_left_out(tree: Tree, tmp_path: Path) -> None:
+    root = tree({"good.py": "", "deep/fine.py": "import good\n"})
+    name = "d" * 200
+    with contextlib.chdir(root / "deep"):
+        for _ in range(25):  # longer than a path may be; unlike permissions this binds the superuser too
+            os.mkdir(name)  # noqa: PTH102
+            os.chdir(name)
+    references = read_references(root, state_dir=tmp_path / "state")
+
+    assert references.files == ("deep/fine.py", "good.py")
+    (left_out,) = references.unparsable
+    assert left_out.path.startswith(f"deep/{name}/{name}")
+    assert "cannot be read: File name too long" in left_out.message
+    assert read_references(root, state_dir=tmp_path / "state").unparsable == references.unparsable
+    assert read_references(root, files=["good.py", "gone.py"]).unparsable[0].path == "gone.py"
 
 
 def test_dependents_are_found_over_several_steps(tree: Tree) -> None:
