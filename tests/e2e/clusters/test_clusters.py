@@ -178,6 +178,45 @@ def test_a_deadline_holds_on_a_worker(server: dict[str, str], tmp_path: Path) ->
     assert late["seconds"] < 20
 
 
+@contextmanager
+def ray_cluster(root: Path, env: dict[str, str]) -> Iterator[str]:
+    """A Ray node that a flow joins. Yields its address."""
+    port = free_port()
+    argv = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port", str(port)]
+    argv += ["--num-cpus", "4", "--object-store-memory", "100000000", "--include-dashboard", "false"]
+    argv += ["--disable-usage-stats", "--node-ip-address", "127.0.0.1"]
+    own = {**env, "PTX_STATE_DIR": str(root / "node")}
+    with program(argv, root / "ray.log", env=own, cwd=root):
+        wait_for("Ray", lambda: "Ray runtime started" in (root / "ray.log").read_text(), seconds=120)
+        yield "auto"  # Any other name of this machine is taken for its address on the network.
+
+
+def test_deadlines_and_cancelling_hold_on_ray(server: dict[str, str], tmp_path: Path) -> None:
+    marks, first, second = tmp_path / "marks", tmp_path / "first", tmp_path / "second"
+    for place in (marks, first, second):
+        place.mkdir()
+    late = [shell("late", "sleep 60", timeout_seconds=1), shell("well", "true")]
+    endless = [shell(f"s{number}", f"echo $$ >> {marks}/starts; sleep 100") for number in range(3)]
+    tasks = [
+        {"task_id": "t", "mode": "sectioning", "workdir": str(place), "output_dir": str(place / "out")}
+        | {"main_task": {"description": "d", "components": components}}
+        for place, components in ((first, late), (second, endless))
+    ]
+    settings: dict[str, Any] = {"task_runner": "ray", "retry": {"max_attempts": 1}}
+
+    with ray_cluster(tmp_path, server) as address:
+        settings["task_runner_options"] = {"address": address}
+        report = run(tasks[0], first, server, **settings)
+        process = start(tasks[1], second, server, **settings)
+        wait_for("three sections", lambda: len((marks / "starts").read_text().splitlines()) == 3, seconds=240)
+        os.kill(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+        wait_for("end of the children", lambda: not any(is_alive(int(line)) for line in starts_of(marks)), seconds=20)
+
+    (unfinished,) = report["results"]["unfinished_sections"]
+    assert unfinished["name"] == "late" and "deadline of 1 s" in unfinished["reason"]
+
+
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
