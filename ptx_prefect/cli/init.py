@@ -20,6 +20,8 @@ from ptx_prefect.errors import SpecError
 SCHEMA_FILE = "task.schema.json"
 _TARGETS = ("lint", "typecheck", "test", "tests", "docs", "build", "check")
 """Targets of a Makefile or scripts of a package.json that can run beside each other, and that people have."""
+_NOT_OURS = ("venv", "env", "node_modules", "build", "dist", "site-packages")
+"""Directories that may hold the tests of others."""
 
 
 @ptx.command(short_help="Write a first task, from what is here.")
@@ -93,14 +95,39 @@ def _take_default(_question: str, default: str) -> str:
 
 
 def _kind_for(here: Path) -> str:
-    return "suite" if _test_folder(here) else "commands"
+    return "suite" if _has_testpaths(here) or _test_folder(here) else "commands"
 
 
 def _test_folder(here: Path) -> str:
+    """What pytest is to be given: the one directory that holds the tests; ``.`` for several; empty where none is."""
     for name in ("tests", "test"):
-        if next((here / name).glob("**/test_*.py"), None):
+        if _has_tests(here / name, "**/"):
             return name
-    return "." if next(here.glob("test_*.py"), None) else ""
+    if _has_tests(here, ""):
+        return "."
+    elsewhere = [path for depth in ("*", "*/tests", "*/*/tests") for path in sorted(here.glob(depth))]
+    found = [path for path in elsewhere if _is_of_project(path, here) and _has_tests(path, "")]
+    return found[0].relative_to(here).as_posix() if len(found) == 1 else "." * bool(found)
+
+
+def _has_tests(folder: Path, below: str) -> bool:
+    return any(next(folder.glob(below + name), None) for name in ("test_*.py", "*_test.py"))
+
+
+def _is_of_project(path: Path, here: Path) -> bool:
+    parts = path.relative_to(here).parts
+    return path.is_dir() and not any(part.startswith(".") or part in _NOT_OURS for part in parts)
+
+
+def _has_testpaths(here: Path) -> bool:
+    """Whether pytest's configuration says where the tests are: then no argument is best, for it may hold patterns."""
+    for name in ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"):
+        try:
+            if re.search(r"^\s*testpaths\s*=", (here / name).read_text(encoding="utf-8"), re.MULTILINE):
+                return True
+        except (OSError, UnicodeDecodeError):
+            continue
+    return False
 
 
 def _packages(here: Path) -> list[str]:
@@ -110,8 +137,9 @@ def _packages(here: Path) -> list[str]:
 
 
 def _suite(here: Path, ask: Ask) -> dict[str, Any]:
-    folder = ask("Which tests?", _test_folder(here) or "tests")
-    suite: dict[str, Any] = {"args": _words(folder, "the tests")}
+    default = "" if _has_testpaths(here) else _test_folder(here) or "tests"
+    words = _words(ask("Which tests? (empty: as pytest's configuration says)", default), "the tests")
+    suite: dict[str, Any] = {"args": words} if words else {}
     packages = _packages(here)
     if packages:
         suite |= {"coverage": True, "source": packages}

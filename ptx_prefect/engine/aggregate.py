@@ -70,7 +70,7 @@ def _aggregate_tests(
         failures.append(str(error))
     if suite.coverage or any(value.get("coverage") for _, value in values):
         tests |= _coverage_of(suite, values, output, workdir, notes)
-    _remember(suite, values, state)
+    _remember(suite, values, state, workdir)
     incomplete = len(records) - len(junits)
     if incomplete:
         failures.append(f"{incomplete} of {len(records)} test sections left no report: the totals are incomplete")
@@ -140,7 +140,9 @@ def _value_of(record: SectionRecord) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _remember(suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, Any]]], state: Path) -> None:
+def _remember(
+    suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, Any]]], state: Path, workdir: Path
+) -> None:
     """Each test's seconds and what is around them, for the balance of the next run."""
     from ptx_prefect.plan.by_suite import suite_scope
     from ptx_prefect.workers.test_totals import read_cases, session_seconds
@@ -153,4 +155,4 @@ def _remember(suite: Suite, values: Sequence[tuple[SectionRecord, Mapping[str, A
             took = {case.name: case.seconds for case in read_cases(junit)}
             seconds |= took
             times.append(SectionTime(record.held_s, session_seconds(junit), sum(took.values()), len(took)))
-    Durations(state).record(suite_scope(suite), seconds | beside_tests(times))
+    Durations(state).record(suite_scope(suite, workdir), seconds | beside_tests(times))

@@ -74,12 +74,14 @@ def _results(
 
 
 def _status(decision: Mapping[str, Any]) -> Status:
-    """A winner that too few agree with, or that passes no test at all, is no success."""
+    """A winner that too few agree with, that passes no test at all, or of which nothing is known, is no success."""
     if decision["winner"] is None:
         return "failed"
     gate = decision["gate"]
     is_wrong = bool(gate) and all(row["passed"] and not any(row["passed"]) for row in gate)
-    return "partial" if is_wrong or decision["quorum_met"] is False else "success"
+    is_tested = any(any(row["passed"]) for row in gate)
+    is_unknown = bool(decision["groups"]) and not any(decision["group_scores"]) and not is_tested
+    return "partial" if is_wrong or is_unknown or decision["quorum_met"] is False else "success"
 
 
 def _next_steps(

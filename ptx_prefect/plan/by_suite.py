@@ -34,7 +34,7 @@ def sections_by_suite(
     )
     if collected.unknown_because:
         notes.append(f"no result of these tests is reused later: {collected.unknown_because}")
-    learned = Durations(state_dir).estimates(suite_scope(suite))
+    learned = Durations(state_dir).estimates(suite_scope(suite, Path(spec.workdir)))
     only = _impacted(spec, suite, collected, state_dir, notes) if suite.impacted_by else None
     chosen = None if only is None else sorted(only)
     kept = KeptCut(state_dir, collected.digest, _config(suite, collected), workers, chosen)
@@ -66,9 +66,13 @@ def sections_by_suite(
     )
 
 
-def suite_scope(suite: Suite) -> str:
-    """The scope that a suite's test durations are remembered under."""
-    return "tests:" + " ".join(suite.args)
+def suite_scope(suite: Suite, workdir: Path) -> str:
+    """The scope that a suite's test durations are remembered under.
+
+    Most suites are called ``tests``, so the directory's name belongs to it; its whole path would forget what another
+    checkout of the same project has shown.
+    """
+    return f"tests:{workdir.resolve().name}:" + " ".join(suite.args)
 
 
 def _config(suite: Suite, collected: Collected) -> dict[str, Any]:

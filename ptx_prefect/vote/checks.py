@@ -77,11 +77,35 @@ def make_check(source: str, entry_point: str) -> Check:
         rest = cut.visit(copy.deepcopy(body[0].test))
         if cut.calls and not _mentions(rest, entry_point):
             return Check(source, tuple(cut.calls), ast.unparse(rest))
-    made = program_of(body)
-    check = Check(source, (made.text,), None, made.expected, made.needed, _examples(body, entry_point))
+    check = _as_program(source, body, entry_point)
     if not any(_mentions(node, entry_point) for node in body) or not check.expected:
         raise VoteError(f"test {source[:80]!r} asserts nothing about {entry_point!r}")
     return check
+
+
+def asked_whole(check: Check, answers: Sequence[Sequence[Output]], entry_point: str) -> Check | None:
+    """The test as a program, where its calls give objects that no builtin type stands for; else None.
+
+    ``len(Stack())`` cannot be told from outside: the object stays in the candidate's process. Where the program records
+    what it compares, nothing is lost by asking so. Where it has to be believed, most candidates must need it: one
+    whose ``__eq__`` always agrees must not choose how it is asked.
+
+    Args:
+        answers: what each candidate gave to the calls.
+    """
+    if check.judgement is None:
+        return None
+    given = [outputs for outputs in answers if all(output.kind == "value" for output in outputs)]
+    odd = sum(any(isinstance(output.value, Opaque) for output in outputs) for outputs in given)
+    if not odd:
+        return None
+    whole = _as_program(check.source, ast.parse(check.source.strip()).body, entry_point)
+    return whole if not whole.believes or 2 * odd > len(given) else None
+
+
+def _as_program(source: str, body: Sequence[ast.stmt], entry_point: str) -> Check:
+    made = program_of(body)
+    return Check(source, (made.text,), None, made.expected, made.needed, _examples(body, entry_point))
 
 
 def _examples(body: Sequence[ast.stmt], entry_point: str) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from ptx_prefect.errors import VoteError
 from ptx_prefect.settings import state_dir
 from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
-from ptx_prefect.vote.checks import Check, Verdict, judge, make_check
+from ptx_prefect.vote.checks import Check, Verdict, asked_whole, judge, make_check
 from ptx_prefect.vote.inputs import more_inputs
+from ptx_prefect.vote.inside.wire import Opaque
 from ptx_prefect.vote.measure import Protocol, Workload, time_candidates
 from ptx_prefect.vote.replies import Observed
 from ptx_prefect.vote.sandbox import Limits, Sandbox, shared_sandbox
@@ -113,6 +114,8 @@ class Trials:
         self.sandbox = sandbox or shared_sandbox()
         self.questions = make_questions(task, self.settings)
         self._evidence: dict[str, Evidence] = {}
+        self._whole: dict[Check, Check] | None = None
+        self._unlike = 0
         self._times: dict[tuple[str, ...], tuple[Timing, ...]] = {}
 
     @property
@@ -136,12 +139,13 @@ class Trials:
     def compare(self, candidates: Sequence[Candidate]) -> Compared:
         """Groups by what they give on the inputs, tests of unknown quality weighing in."""
         self._observe(candidates)
-        calls = self.questions.compared
         places = {call: index for index, call in enumerate(self.questions.calls)}
-        outputs = {
-            one.name: tuple(self._evidence[one.source].observed.outputs[places[call]] for call in calls)
-            for one in candidates
-        }
+        seen = {one.name: self._evidence[one.source].observed.outputs for one in candidates}
+        calls = tuple(
+            call for call in self.questions.compared if _is_alike([rows[places[call]] for rows in seen.values()])
+        )
+        self._unlike = len(self.questions.compared) - len(calls)
+        outputs = {name: tuple(rows[places[call]] for call in calls) for name, rows in seen.items()}
         behaviours = {one.name: self._behaviour(one, outputs[one.name]) for one in candidates}
         groups, supports = group_by_behaviour(behaviours)
         return Compared(groups, supports, calls, outputs)
@@ -169,8 +173,13 @@ class Trials:
 
     def remarks(self) -> tuple[str, ...]:
         """What the sandbox could not enforce, and tests that were left out."""
-        believed = [check.source for check in self.questions.tests if check.believes]
+        whole = self._whole or {}
+        believed = [check.source for check in self.questions.tests if whole.get(check, check).believes]
         told = [f"decided in the candidate's own process: {source[:80]!r}" for source in believed]
+        if self._unlike:
+            told.append(
+                f"{self._unlike} call(s) not compared: they give objects that keep their state in different attributes"
+            )
         return (*self.sandbox.missing, *self.questions.notes, *self._not_imported(), *told, *self._out_of_time())
 
     def _not_imported(self) -> tuple[str, ...]:
@@ -187,21 +196,37 @@ class Trials:
 
     def _observe(self, candidates: Sequence[Candidate]) -> None:
         new = list(dict.fromkeys(one.source for one in candidates if one.source not in self._evidence))
-        task, asked = self.task, self.questions
-        seen = self.sandbox.observe_all(
-            new,
-            asked.calls,
-            entry_point=task.entry_point or "",
-            prelude=task.prelude,
-            limits=self.settings.limits,
-        )
+        asked = self.questions
+        seen = self._ask(new, asked.calls)
         checks = (*asked.tests, *asked.soft_tests)
         places = {call: index for index, call in enumerate(asked.calls)}
-        cases = [(check, [one.outputs[places[call]] for call in check.calls]) for one in seen for check in checks]
-        verdicts = judge(cases, sandbox=self.sandbox, prelude=task.prelude)
+        answers = [{check: [one.outputs[places[call]] for call in check.calls] for check in checks} for one in seen]
+        whole = self._asked_whole(checks, answers)
+        programs = tuple(dict.fromkeys(check.calls[0] for check in whole.values()))
+        for row, one in zip(answers, self._ask(new, programs) if programs else (), strict=bool(programs)):
+            row |= {check: [one.outputs[programs.index(check.calls[0])]] for check in whole.values()}
+        checks = tuple(whole.get(check, check) for check in checks)
+        cases = [(check, row[check]) for row in answers for check in checks]
+        verdicts = judge(cases, sandbox=self.sandbox, prelude=self.task.prelude)
         for number, (source, one) in enumerate(zip(new, seen, strict=True)):
             own = verdicts[number * len(checks) : (number + 1) * len(checks)]
             self._evidence[source] = Evidence(one, own[: len(asked.tests)], own[len(asked.tests) :])
+
+    def _ask(self, sources: Sequence[str], calls: Sequence[str]) -> tuple[Observed, ...]:
+        task, limits = self.task, self.settings.limits
+        return tuple(
+            self.sandbox.observe_all(
+                sources, calls, entry_point=task.entry_point or "", prelude=task.prelude, limits=limits
+            )
+        )
+
+    def _asked_whole(self, checks: Sequence[Check], answers: Sequence[dict[Check, list[Output]]]) -> dict[Check, Check]:
+        """Tests that are asked as programs: settled by the first candidates, so that all are asked alike."""
+        if self._whole is None:
+            name = (self.task.entry_point or "").partition(".")[0]
+            found = {check: asked_whole(check, [row[check] for row in answers], name) for check in checks}
+            self._whole = {check: made for check, made in found.items() if made is not None}
+        return self._whole
 
     def _behaviour(self, candidate: Candidate, outputs: tuple[Output, ...]) -> Behaviour:
         soft = self._evidence[candidate.source].soft_tests
@@ -235,6 +260,12 @@ class Trials:
             for one, outputs in zip(candidates, seen, strict=True)
         }
         return Workload(task.entry_point or "", tuple(usable), task.prelude, task.setup, keys)
+
+
+def _is_alike(outputs: Sequence[Output]) -> bool:
+    """Whether objects among the answers to one call keep the same attributes: others say nothing of behaviour."""
+    shapes = {output.value.attributes for output in outputs if isinstance(output.value, Opaque)}
+    return len(shapes - {None}) < 2
 
 
 def _refuse_benchmark(timings: Sequence[Timing]) -> None:

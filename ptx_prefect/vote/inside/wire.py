@@ -37,10 +37,13 @@ class TooLargeError(Exception):
 
 
 class Opaque:
-    """Stands for a value that has no builtin form; equal to nothing but itself."""
+    """Stands for a value that has no builtin form; equal to nothing but itself.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    ``attributes`` are the names that an object of a class of the candidate's own keeps its state in.
+    """
+
+    def __init__(self, text: str, attributes: frozenset[str] | None = None) -> None:
+        self.text, self.attributes = text, attributes
 
     def __repr__(self) -> str:
         return f"<{self.text}>"
@@ -217,7 +220,7 @@ _READERS: dict[str, Callable[[list[Tree]], object]] = {
     "n": lambda items: decode(items[0]),
     "g": lambda items: Drained([decode(item) for item in items]),
     "e": lambda items: Opaque(f"{items[0]}.{items[1]}"),
-    "o": lambda items: Opaque(f"{items[0]} object"),
+    "o": lambda items: Opaque(f"{items[0]} object", frozenset(map(str, decode(items[1])))),
     "x": lambda items: Opaque(str(items[0])),
 }
 

@@ -235,3 +235,41 @@ def test_arguments_of_another_type_are_refused() -> None:
     for arguments in ({"aggregation": "weird"}, {"tests": "assert area(3, 4) == 12"}, {"inputs": ["aera(3, 4)"]}):
         with pytest.raises(VoteError, match=r"unknown|takes a list|do not call"):
             vote(rivals, entry_point="area", **arguments)  # type: ignore[arg-type]
+
+
+LISTED = """class Stack:
+    def __init__(self): self.items = []
+    def push(self, item): self.items.append(item); return self
+    def pop(self): return self.items.pop()
+    def __len__(self): return len(self.items)"""
+LINKED = """class Stack:
+    def __init__(self): self.head, self.size = None, 0
+    def push(self, item): self.head, self.size = (item, self.head), self.size + 1; return self
+    def pop(self): item, self.head = self.head; self.size -= 1; return item
+    def __len__(self): return self.size"""
+QUEUE = LISTED.replace("pop()", "pop(0)")
+
+
+def test_tests_look_at_objects_by_what_they_do_and_not_by_how_they_keep_it(sandbox: Sandbox) -> None:
+    tests = [
+        "assert len(Stack().push(1)) == 1",
+        "assert not Stack()",
+        "assert isinstance(Stack().push(1), Stack)",
+        "assert Stack().push(1).push(2).pop() == 2",
+    ]
+    inputs = ["Stack().push(5)", "len(Stack().push(5))"]
+    candidates = {"queue": QUEUE, "listed": LISTED, "linked": LINKED}
+    decision = hold(candidates, sandbox, entry_point="Stack", tests=tests, inputs=inputs)
+
+    assert [sum(row.passed) for row in decision.gate] == [3, 4, 4]
+    assert decision.groups == (("listed", "linked"),)
+    told = str(decision.rationale)
+    assert "1 call(s) not compared" in told and "decided in the candidate's own process: 'assert not Stack()'" in told
+
+
+@pytest.mark.parametrize("test", ["assert 12 == area(3, 4)", "assert area(3, 4) in (12,)", "assert area(3, 4) == 12"])
+def test_one_that_equals_everything_does_not_choose_how_it_is_asked(test: str, sandbox: Sandbox) -> None:
+    liar = "class Any:\n    def __eq__(self, other): return True\ndef area(w, h): return Any()"
+    decision = hold({"liar": liar, "a": GOOD, "b": GOOD_TOO}, sandbox, tests=[test])
+
+    assert decision.gated_out == ("liar",)

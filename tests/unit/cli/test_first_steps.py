@@ -41,6 +41,48 @@ def test_a_repository_with_tests_gets_a_suite(tmp_path: Path, monkeypatch: pytes
     assert task.main_task.suite.args == ("tests",) and task.main_task.suite.source == ("pack",)
 
 
+@pytest.mark.parametrize(
+    ("file", "args"),
+    [
+        ("testing/test_a.py", ("testing",)),
+        ("pack/tests/test_a.py", ("pack/tests",)),
+        ("src/pack/tests/test_a.py", ("src/pack/tests",)),
+        ("tests/sub/a_test.py", ("tests",)),
+        ("venv/tests/test_a.py", ("tests",)),
+    ],
+)
+def test_tests_are_found_where_projects_keep_them(
+    file: str, args: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).touch()
+
+    task = made(tmp_path, monkeypatch, "--kind", "suite")
+
+    assert isinstance(task, SectioningSpec) and task.main_task.suite and task.main_task.suite.args == args
+
+
+def test_tests_in_several_places_are_left_to_pytest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "tests").mkdir(parents=True)
+        (tmp_path / name / "tests" / "test_a.py").touch()
+
+    task = made(tmp_path, monkeypatch)
+
+    assert isinstance(task, SectioningSpec) and task.main_task.suite and task.main_task.suite.args == (".",)
+
+
+def test_what_pytest_is_told_by_its_configuration_is_not_said_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntestpaths = ["checks/*"]\n')
+
+    task = made(tmp_path, monkeypatch)
+
+    assert isinstance(task, SectioningSpec) and task.main_task.level == "test"
+    assert task.main_task.suite and task.main_task.suite.args == ()
+
+
 def test_targets_of_make_and_npm_become_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Makefile").write_text("X := 1\nlint: a b\n\tx\ndocs:\n\ty\nclean:\n\tz\n")
     (tmp_path / "package.json").write_text('{"scripts": {"test": "x", "start": "y"}}')

@@ -103,3 +103,11 @@ def test_every_answer_is_kept_and_the_winner_beside(tmp_path: Path) -> None:
     }
     assert all(Path(place).parent == tmp_path / "candidates" for place in files.candidates.values())
     assert not (tmp_path / "winner.py").exists()
+
+
+def test_a_winner_that_answers_nothing_is_no_success() -> None:
+    silent = replace(decided(), groups=(("plain",), ("again",)), group_scores=(0.0, 0.0))
+
+    assert reported(silent).status == "partial"
+    tested = replace(silent, gate=(GateResult("plain", True, (True,), True),))
+    assert reported(tested).status == "success"

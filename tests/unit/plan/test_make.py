@@ -170,9 +170,13 @@ def test_a_share_of_a_suite_that_takes_long_gets_a_longer_deadline(tmp_path: Pat
     first = plan_of(tmp_path, **task)
     found = collect_tests(suite.args, workdir=tmp_path, python=None, state_dir=tmp_path)
     (name,) = (key_of_test(nodeid) for nodeid, _, _ in found.tests)
-    Durations(tmp_path).record(suite_scope(suite), {name: 150.0})
+    Durations(tmp_path).record(suite_scope(suite, tmp_path), {name: 150.0})
     second = plan_of(tmp_path, **task)
+    other = tmp_path / "other"
+    other.mkdir()
+    elsewhere = plan_of(tmp_path, **{**task, "workdir": str(other)})
 
+    assert elsewhere.sections[0].estimate_from == "counts", "another project's suite of the same name"
     assert (first.sections[0].timeout_s, first.sections[0].estimate_from) == (300, "counts")
     assert second.sections[0].timeout_s == 3 * (150 + SECTION_START_S)
 
