@@ -182,3 +182,56 @@ class TestScoreField:
             assert criterion.name in (criteria.__doc__ or "")
             for figure, soft in criterion.figures.items():
                 assert f"s = {soft:g}" in (criteria.__doc__ or ""), (criterion.name, figure)
+
+
+class TestOddFields:
+    def test_one_measurement_under_two_names_would_count_twice(self):
+        with pytest.raises(VoteError, match=r"\['performance', 'speed'\] are one measurement \(performance\)"):
+            check_criteria(["performance", "speed"])
+
+        check_criteria(["performance", "speed"], ["speed"])
+
+    def test_a_field_that_never_ended_is_not_measured(self):
+        timings = [Timing(name, math.inf, math.inf, capped=True) for name in "ab"]
+        result = score_field(["performance"], {"a": FLAT, "b": DEEP}, timings=timings)
+
+        assert result.scores == ()
+        assert result.not_measured["performance"] == "no candidate ended the benchmark within the time limit"
+
+    def test_memory_is_compared_where_every_candidate_was_measured(self):
+        sources = {"a": FLAT, "b": DEEP}
+        timings = [Timing("a", 1, 1, peak_kb=10_000), Timing("b", 1, 1, peak_kb=900_000)]
+        scores = measured(["memory"], sources, timings=timings)
+
+        assert scores["a", "memory"].value == 10 > scores["b", "memory"].value
+        without = score_field(["memory"], sources, timings=[timings[0], Timing("b", 1, 1)])
+        assert "memory of some candidate was not measured" in without.not_measured["memory"]
+
+    def test_a_criterion_that_nobody_scores_is_told(self):
+        result = score_field(["charm"], {"a": FLAT, "b": DEEP})
+
+        assert result.not_measured == {"charm": "nobody scored it"}
+
+
+class TestReading:
+    def test_imports_of_any_form_couple(self):
+        plain, coupled = measure_sources(
+            {"plain": "def f(): pass\n", "coupled": "import os\nfrom . import a\nfrom b.c import d\ndef f(): pass\n"}
+        ).values()
+
+        assert (plain.coupling, coupled.coupling) == (0, 3)
+
+    def test_a_method_without_a_receiver_shares_nothing(self):
+        source = "class A:\n    @staticmethod\n    def a(): return 1\n    def b(self): return self.x\n"
+
+        assert measure_sources({"a": source})["a"].scatter == 1
+
+    @pytest.mark.parametrize("text", ["def f(:", "x" * (metrics.MAX_SOURCE_CHARS + 1)])
+    def test_the_complexity_of_what_is_no_program_is_not_known(self, text):
+        assert metrics.cognitive_complexity(text) is None
+
+    def test_a_linter_that_fails_finds_nothing_rather_than_none(self, monkeypatch):
+        monkeypatch.setattr(metrics.sys, "executable", "/nowhere/python")
+
+        assert metrics.lint_findings({"a": FLAT}) == {}
+        assert measure_sources({"a": FLAT})["a"].findings is None

@@ -159,3 +159,43 @@ def test_imports_that_are_not_there_where_candidates_run_are_named():
 def test_a_file_that_is_no_python_is_refused():
     with pytest.raises(VoteError, match=r"'t\.py' is no Python"):
         file_tests("def (", entry_point="f", path="t.py")
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ("class TestA(Base):\n    def test_a(self):\n        assert f(1)", "TestA: has a base class or a set-up"),
+        (
+            "class TestA:\n    def setup_method(self):\n        pass\n    def test_a(self):\n        assert f(1)",
+            "TestA: has",
+        ),
+        ("@pytest.mark.parametrize('n')\ndef test_a(n):\n    assert f(n)", "test_a: is decorated with"),
+        ("@pytest.mark.parametrize('n', CASES)\ndef test_a(n):\n    assert f(n)", "test_a: is decorated with"),
+        ("@pytest.mark.parametrize(NAMES, [1])\ndef test_a(n):\n    assert f(n)", "test_a: is decorated with"),
+        ("@pytest.mark.parametrize(3, [1])\ndef test_a(n):\n    assert f(n)", "test_a: is decorated with"),
+        ("@pytest.mark.parametrize('n, m', [(1,)])\ndef test_a(n, m):\n    assert f(n)", "test_a: is decorated with"),
+        (
+            "@pytest.mark.parametrize('n', [pytest.param(1, marks=MARKS)])\ndef test_a(n):\n    assert f(n)",
+            "test_a: is decorated with",
+        ),
+        ("@pytest.mark.usefixtures('db')\ndef test_a():\n    assert f(1)", "test_a: is decorated with"),
+    ],
+)
+def test_what_only_pytest_can_run_is_left_out_by_name(test, told):
+    found = file_tests(f"import pytest\n{test}\n", entry_point="f")
+
+    assert found.tests == ()
+    assert len(found.left_out) == 1 and told in found.left_out[0]
+
+
+def test_helpers_of_a_class_are_no_tests_and_lists_name_parameters():
+    text = (
+        "import pytest\n"
+        "class TestA:\n    limit = 3\n    def helper(self):\n        pass\n    def test_a():\n        assert f(1)\n"
+        "@pytest.mark.parametrize(['n', 'm'], [(1, 2), [3, 4]])\ndef test_b(n, m):\n    assert f(n) == m\n"
+    )
+    found = file_tests(text, entry_point="f")
+
+    assert found.left_out == ()
+    assert ["f(1)" in test for test in found.tests] == [True, True, False]
+    assert "f(3) == 4" in found.tests[2]
