@@ -315,14 +315,12 @@ def _is_binding(node: Node) -> bool:
     match parent.type:
         case "import_clause" | "namespace_import" | "formal_parameters" | "catch_clause" | "rest_pattern":
             return True
-        case (
-            "required_parameter"
-            | "optional_parameter"
-            | "array_pattern"
-            | "type_parameter"
-            | "object_assignment_pattern"
-        ):
+        case "array_pattern" | "type_parameter":
             return True
+        case "required_parameter" | "optional_parameter":
+            return parent.child_by_field_name("value") != node  # a default is used, not bound
+        case "object_assignment_pattern":
+            return parent.child_by_field_name("right") != node
         case "import_specifier":
             alias = parent.child_by_field_name("alias")
             return alias is None or alias == node

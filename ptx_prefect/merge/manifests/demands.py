@@ -22,8 +22,8 @@ _TABLES_OF_LISTS = {"optional-dependencies", "dependency-groups", "dev-dependenc
 
 
 def is_dependency_list(place: Place) -> bool:
-    """True for a list whose elements are PEP 508 lines, going by where it stands."""
-    return place[-1] in _LISTS or (len(place) > 1 and place[-2] in _TABLES_OF_LISTS)
+    """True for a list whose elements are PEP 508 lines, going by where it stands; nowhere is inside an inline table."""
+    return bool(place) and (place[-1] in _LISTS or (len(place) > 1 and place[-2] in _TABLES_OF_LISTS))
 
 
 def requirement_of(body: str) -> Requirement | None:

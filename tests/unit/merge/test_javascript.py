@@ -299,6 +299,10 @@ MUST_CONFLICT = {
         "src/cart.js",
         [("import React from", "import * as R from"), ("import React from", "import * as React from")],
     ),
+    "a constant removed and newly a default": (
+        "src/cart.js",
+        [("const LIMIT = 10;\n\n", ""), ("total(items) {", "total(items, { most = LIMIT } = {}) {")],
+    ),
     "an import removed and changed": (
         "src/cart.js",
         [("import { add, cut } from './math';\n", ""), ("{ add, cut }", "{ add, cut, mul }")],

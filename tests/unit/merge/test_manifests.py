@@ -74,6 +74,9 @@ PACKAGE = """\
 
 BASES = {
     "pyproject.toml": PYPROJECT, "requirements.txt": REQUIREMENTS, "package.json": PACKAGE,
+    "poetry/pyproject.toml": (
+        "[tool.poetry.dependencies]\nfoo = {version = '1', extras = ['a']}\nbar = '1'\n\n[tool.b]\n"
+    ),
     "requirements-spaced.txt": "spam >=1, <3\neggs\n",
 }  # fmt: skip
 
@@ -88,6 +91,11 @@ MUST_MERGE = {
         "requirements.txt",
         [("django>=4.0,<5.0", "django>=4.2,<5.0"), ("requests==2.30.0", "requests==2.31.0")],
         ["django>=4.2,<5.0\nrequests==2.31.0  # pinned\n"],
+    ),
+    "lists in inline tables": (
+        "poetry/pyproject.toml",
+        [("bar = '1'\n", "bar = '1'\nbaz = '3'\n"), ("[tool.b]\n", "[tool.b]\nx = {y = ['z']}\n")],
+        ["foo = {version = '1', extras = ['a']}\nbar = '1'\nbaz = '3'\n", "x = {y = ['z']}\n"],
     ),
     "two additions at one place": (
         "requirements.txt",
