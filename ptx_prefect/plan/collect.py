@@ -93,12 +93,16 @@ def _collect(args: Sequence[str], *, workdir: Path, python: str) -> dict[str, An
         except FileNotFoundError as error:
             raise PlanError(f"suite.python {python!r} does not exist") from error
         except subprocess.TimeoutExpired as error:
-            raise PlanError(f"collecting {' '.join(args)!r} took more than {COLLECT_TIMEOUT_S} s") from error
+            raise PlanError(f"collecting {_named(args)} took more than {COLLECT_TIMEOUT_S} s") from error
         if done.returncode not in (0, 5) or not out.exists():
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-            raise PlanError(f"pytest cannot collect {' '.join(args)!r} (exit {done.returncode}):\n{tail}")
+            raise PlanError(f"pytest cannot collect {_named(args)} (exit {done.returncode}):\n{tail}")
         data: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
         return data
+
+
+def _named(args: Sequence[str]) -> str:
+    return repr(" ".join(args)) if args else "the suite"
 
 
 def _rootdir(rootdir: str, tests: Sequence[tuple[str, str, bool]]) -> str:

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 _PATHS: dict[str, str] = {}
-_SKIPPED: list[list[object]] = []
+_SKIPPED: dict[str, list[object]] = {}
 
 
 def pytest_collectstart(collector: Any) -> None:
@@ -18,14 +18,17 @@ def pytest_collectstart(collector: Any) -> None:
 
 
 def pytest_collectreport(report: Any) -> None:
-    """Note a file that is skipped as a whole: it has no test, but a line in the report of a serial run."""
+    """Note a file that is skipped as a whole: it has no test, but a line in the report of a serial run.
+
+    One line, also where its doctests are collected beside its tests, so that it is skipped twice.
+    """
     if report.skipped and report.nodeid.endswith(".py"):
-        _SKIPPED.append([report.nodeid, _PATHS[report.nodeid], False])
+        _SKIPPED[report.nodeid] = [report.nodeid, _PATHS[report.nodeid], False]
 
 
 def pytest_collection_finish(session: Any) -> None:
     """Write what was found."""
-    rows = list(_SKIPPED)
+    rows = list(_SKIPPED.values())
     for item in session.items:
         rows.append([item.nodeid, str(item.path), _is_bound(item)])
     roots = [str(path) for path in getattr(session, "_initialpaths", ())]

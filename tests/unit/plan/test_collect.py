@@ -34,6 +34,18 @@ def test_tests_skipped_files_and_wide_fixtures_are_found(suite: Path, tmp_path: 
     assert all(Path(path).is_file() for _, path, _ in found.tests)
 
 
+def test_a_file_that_is_skipped_as_tests_and_as_doctests_counts_once(suite: Path, tmp_path: Path) -> None:
+    found = collect_tests(
+        ["--doctest-modules", "test_c.py", "test_a.py"], workdir=suite, python=None, state_dir=tmp_path
+    )
+
+    assert sorted(nodeid for nodeid, *_ in found.tests) == [
+        "test_a.py::test_one[1]",
+        "test_a.py::test_one[2]",
+        "test_c.py",
+    ]
+
+
 def test_a_collection_is_remembered_until_a_file_changes(suite: Path, tmp_path: Path) -> None:
     first = collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
     again = collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
