@@ -91,7 +91,8 @@ class Display:
             case "section_reused":
                 return text.append("reused  ", style="cyan").append(event.section, style="default")
             case "section_finished":
-                word, style = _WORDS.get(type(event.outcome), ("FAILED", "bold red"))
+                found = (words for kind, words in _WORDS.items() if isinstance(event.outcome, kind))
+                word, style = next(found, ("FAILED", "bold red"))
                 text.append(f"{word:8}", style=style).append(event.section, style="default")
                 is_done = isinstance(event.outcome, Done)
                 return text if is_done else text.append(f": {event.detail}", style="default")

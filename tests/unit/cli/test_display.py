@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ptx_prefect.cli.display import Display, result_text
-from ptx_prefect.run.outcomes import Done, Failed, Skipped
+from ptx_prefect.engine.store import KeptDone
+from ptx_prefect.run.outcomes import Done, Failed, Skipped, Usage
 from ptx_prefect.run.records import Event
 
 EVENTS = (
@@ -32,6 +33,14 @@ def shown(capsys: pytest.CaptureFixture[str], *, quiet: bool = False) -> str:
         for event in EVENTS:
             display(event)
     return capsys.readouterr().err
+
+
+def test_a_large_result_that_lies_in_the_store_is_done_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = KeptDone(lambda: Done(1), usage=Usage(), log=None)
+    with Display("the task") as display:
+        display(Event("section_finished", 0.3, "one", outcome=kept))
+
+    assert "done    one" in capsys.readouterr().err
 
 
 def test_a_pipe_gets_one_line_for_each_event_that_matters(capsys: pytest.CaptureFixture[str]) -> None:
