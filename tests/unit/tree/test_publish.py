@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from ptx_prefect.errors import TreeError
 from ptx_prefect.tree.base import Base
 from ptx_prefect.tree.changeset import EXECUTABLE, SYMLINK, Changeset, FileChange, compose, digest_of
 from ptx_prefect.tree.commits import Part
-from ptx_prefect.tree.publish import Target, publish, rollback
-from ptx_prefect.tree.records import Publication, records_in
+from ptx_prefect.tree.publish import Target, check_target, publish, rollback
+from ptx_prefect.tree.records import Publication, records_in, write_record
 
 START = {"a.py": "A = 1\n", "pkg/b.py": "B = 1\n", 'odd "name"\n.txt': "odd\n"}
 
@@ -290,3 +291,50 @@ def test_a_base_that_changes_meanwhile_leaves_nothing(repo: Path, tmp_path: Path
     assert not (tmp_path / "out").exists()
     assert left_over(tmp_path) == []
     send(Base.of_directory(repo), Target("directory", str(tmp_path / "out")), tmp_path, merged=OTHER)
+
+
+class TestCutOff:
+    """A run that was killed while it published: the next one that looks decides what became of it."""
+
+    def prepared(self, tmp_path: Path, record: Publication) -> Publication:
+        cut_off = replace(record, status="prepared")
+        write_record(cut_off, state_dir=tmp_path / "state")
+        return cut_off
+
+    def status(self, tmp_path: Path) -> list[str]:
+        return [row.status for row in records_in(tmp_path / "state")]
+
+    @pytest.mark.parametrize("kind", ["directory", "branch"])
+    def test_after_the_step_it_counts_as_published(self, repo: Path, tmp_path: Path, kind: str) -> None:
+        base = Base.of_revision(repo, "HEAD")
+        target = Target("branch", "ptx/done") if kind == "branch" else Target("directory", str(tmp_path / "out"))
+        self.prepared(tmp_path, send(base, target, tmp_path))
+
+        check_target(target, repo, revision="HEAD", state_dir=tmp_path / "state")
+
+        assert self.status(tmp_path) == ["published"]
+
+    @pytest.mark.parametrize("kind", ["directory", "branch"])
+    def test_before_the_step_it_is_abandoned_and_nothing_is_left(self, repo: Path, tmp_path: Path, kind: str) -> None:
+        base = Base.of_revision(repo, "HEAD")
+        target = Target("branch", "ptx/done") if kind == "branch" else Target("directory", str(tmp_path / "out"))
+        self.prepared(tmp_path, send(base, target, tmp_path))
+        if kind == "branch":
+            git(repo, "branch", "-D", "ptx/done")
+        else:
+            shutil.rmtree(tmp_path / "out")
+
+        check_target(target, repo, revision="HEAD", state_dir=tmp_path / "state")
+
+        assert self.status(tmp_path) == ["abandoned"]
+        assert left_over(tmp_path) == []
+        with pytest.raises(TreeError, match="is abandoned; there is nothing to roll back"):
+            rollback("run-1", state_dir=tmp_path / "state")
+
+    def test_a_directory_that_somebody_took_away_is_rolled_back_by_force_only(self, repo: Path, tmp_path: Path) -> None:
+        send(Base.of_directory(repo), Target("directory", str(tmp_path / "out")), tmp_path)
+        shutil.rmtree(tmp_path / "out")
+
+        with pytest.raises(TreeError, match=r"is not there any more; nothing to roll back \(--force forgets it\)"):
+            rollback("run-1", state_dir=tmp_path / "state")
+        assert rollback("run-1", state_dir=tmp_path / "state", force=True).status == "rolled back"
