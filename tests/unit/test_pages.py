@@ -88,3 +88,32 @@ def test_every_module_and_every_function_and_class_without_underscore_is_documen
                 bare.append(f"{name_of(path)}: {node.name}")  # type: ignore[attr-defined]
 
     assert not bare
+
+
+BESIDES_DECISIONS = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
+
+
+def test_every_measured_figure_of_the_readme_names_the_command_that_measures_it() -> None:
+    (table,) = re.findall(
+        r"^\| against \| ours \| command \|\n\|[- |]+\|\n((?:\|.*\n)+)", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    for row in table.splitlines():
+        assert re.search(r"\| `(make \w+|python benchmarks/\w+\.py[^`]*)` \|$", row), row
+
+
+@pytest.mark.parametrize("page", BESIDES_DECISIONS, ids=name_of)
+def test_a_ratio_is_measured_by_a_command_beside_it(page: Path) -> None:
+    """`0.7×`, `86 % right`: what only a measurement tells, unlike limits and prices."""
+    for block in re.split(r"\n\s*\n", re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)):
+        if re.search(r"\d× (?:its|as|faster|smaller)|\d % right|\d(?:\.\d+)? times the (?:time|speed)", block):
+            assert re.search(r"`(?:make |python )?[^`]*(?:benchmarks/\w+\.py|make \w+)", block), block
+
+
+@pytest.mark.parametrize("page", BESIDES_DECISIONS, ids=name_of)
+def test_every_benchmark_and_target_on_a_page_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for name in re.findall(r"benchmarks/(\w+\.py)", text):
+        assert (ROOT / "benchmarks" / name).is_file(), name
+    for target in re.findall(r"^\$ make ([\w-]+)|`make ([\w-]+)[^`]*`", text, re.MULTILINE):
+        assert targets.issuperset(filter(None, target)), target
