@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
@@ -17,8 +18,10 @@ _BY_SUFFIX = {
     **dict.fromkeys((".py", ".pyi", ".pyw"), ("python", "merge_python")),
     **dict.fromkeys((".md", ".markdown", ".rst"), ("documents", "merge_document")),
     **dict.fromkeys((".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs"), ("javascript", "merge_javascript")),
+    **dict.fromkeys((".yaml", ".yml"), ("insertions", "merge_yaml")),
 }
 _MANIFESTS = ("pyproject.toml", "package.json")
+_IGNORES = re.compile(r"\.(git|docker|npm|prettier|eslint|hg|helm|gcloud|vscode)ignore")
 
 
 def merge_file(
@@ -50,6 +53,7 @@ def _merger_for(path: str) -> FileMerger:
     is_listed = name.startswith(("requirements", "constraints")) or PurePosixPath(path).parent.name == "requirements"
     is_requirements = is_listed and name.endswith((".txt", ".in"))
     kind = ("manifests", "merge_manifest") if is_requirements or name in _MANIFESTS else None
+    kind = ("insertions", "merge_ignores") if _IGNORES.fullmatch(name) else kind
     module, function = kind or _BY_SUFFIX.get(PurePosixPath(name).suffix) or ("fold", "merge_text")
     merger: FileMerger = getattr(importlib.import_module(f"ptx_prefect.merge.{module}"), function)
     return merger

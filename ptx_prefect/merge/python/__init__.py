@@ -11,6 +11,7 @@ from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
 from ptx_prefect.merge.python.annotations import union_proposal
 from ptx_prefect.merge.python.clashes import solve
+from ptx_prefect.merge.python.exports import REASON, exports_settled
 from ptx_prefect.merge.python.guards import complaints_about
 from ptx_prefect.merge.python.import_blocks import regions_of
 from ptx_prefect.merge.python.import_doubts import doubt_about
@@ -40,7 +41,7 @@ def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, mar
         merged = TextMerge("".join("".join(chunk.lines) for chunk in chunks if isinstance(chunk, Kept)))
         return _guarded(merged, base, ours, theirs, path, names, marker_size)
     first, second = sorted((ours, theirs))  # so that swapping the sides changes nothing
-    woven = _structured(base, first, second, path)
+    woven = _with_exports(base, first, second, path) or _structured(base, first, second, path)
     if woven is not None and _is_believed(woven, base, ours, theirs):
         guarded = _guarded(woven.merge, base, ours, theirs, path, names, marker_size)
         if not guarded.conflicts:
@@ -134,6 +135,21 @@ def _structured(base: str, ours: str, theirs: str, path: str) -> _Woven | None:
         return None
     blocks = tuple(piece.versions for piece in pieces if isinstance(piece, _Imports))
     return _Woven(TextMerge(text, (), tuple(resolutions)), blocks)
+
+
+def _with_exports(base: str, ours: str, theirs: str, path: str) -> _Woven | None:
+    """Every clash solved, where both sides changed ``__all__``: that first, by lines what they agree on then."""
+    texts = exports_settled(base, ours, theirs)
+    if texts is None:
+        return None
+    chunks = merge_lines(*texts)
+    is_clean = not any(isinstance(chunk, Clash) for chunk in chunks)
+    lines = TextMerge("".join("".join(chunk.lines) for chunk in chunks if isinstance(chunk, Kept)))
+    woven = _Woven(lines, ()) if is_clean else _structured(*texts, path)
+    if woven is None:
+        return None
+    told = Resolution("import", path, "__all__", REASON)
+    return replace(woven, merge=replace(woven.merge, resolutions=(*woven.merge.resolutions, told)))
 
 
 def _resolution(stretch: Stretch, whole: Versions, reason: str, path: str) -> Resolution:
