@@ -26,9 +26,11 @@ test-fast: setup
 test-docs: setup  ## every command and Python block of README, docs, examples and skill; SLOW=1 for the slow ones too
 	$(BIN)/python docs/tools/run_blocks.py $(if $(SLOW),--slow)
 
-coverage: setup  ## of branches, over the whole suite, child processes included, by area; slow, so deadlines of tests are longer, and each part is kept when it ends
+COVERED = $(BIN)/coverage run -m pytest -q --timeout=1200
+
+coverage: setup  ## of branches, over the whole suite, child processes included, by area; slow, so deadlines of tests are longer; two parts at a time
 	$(BIN)/coverage erase
-	for part in tests/unit tests/flows tests/e2e; do $(BIN)/coverage run -m pytest -q --timeout=1200 $$part || true; done
+	$(COVERED) tests/e2e & for part in tests/unit tests/flows; do $(COVERED) $$part; done; wait
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o .coverage.json
 	$(BIN)/python benchmarks/coverage_by_area.py .coverage.json

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 import time
 from pathlib import Path
@@ -180,3 +182,49 @@ def test_a_run_cancelled_while_it_waits_ends(tmp_path: Path) -> None:
 
     assert "cancelled" in (tmp_path / "out" / "report.json").read_text()
     assert not (tmp_path / "out" / "merged").exists()
+
+
+class Terminal(io.StringIO):
+    """What a person types, line by line."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_in_a_terminal_each_question_is_asked_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Take an edited text, write it in the editor, approve."""
+
+    def look_then_answer(row: Waiting) -> tuple[int, ...]:
+        codes = [main(["review"]), main(["review", row.name, "--show"])]
+        codes += [main(["review", row.run_id, "--answer", wrong]) for wrong in ("[1]", "{", "@nowhere.json")]
+        codes.append(main(["review", row.run_id]))
+        edited = str(schema_of(capsys)["properties"]["place_1"]["enum"].index("edited text") + 1)
+        monkeypatch.setattr("click.edit", lambda text: "    return name\n")
+        monkeypatch.setattr("sys.stdin", Terminal(f"{edited}\n1\n"))
+        return (*codes, main(["review", row.run_id]))
+
+    person = Answering(look_then_answer)
+    person.start()
+    report = sectioning(spec(tmp_path, "moin", "hi"))
+
+    assert person.said == [(0, 0, 2, 2, 2, 2, 0)]
+    assert published(tmp_path) == "def greet(name):\n    return name\n"
+    assert report["results"]["review"]["outcome"] == "approved"
+
+
+def schema_of(capsys: pytest.CaptureFixture[str]) -> Any:
+    """The form that `--show` printed, below the page; what was told of mistakes is looked at as well."""
+    shown = capsys.readouterr()
+    assert "answer with `ptx review RUN`" in shown.out
+    for told in ("takes an object", "cannot be read as JSON", "is needed where there is no terminal"):
+        assert told in shown.err
+    return json.loads(shown.out[shown.out.index("\n{\n") :])
+
+
+def test_where_nothing_waits_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["review"]) == 0
+    assert capsys.readouterr().out == "no run of this machine waits for a review\n"
+    assert main(["review", "no such run"]) == 1
+    assert "no flow run is called 'no such run'" in capsys.readouterr().err
