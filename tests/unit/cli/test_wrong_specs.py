@@ -34,6 +34,24 @@ def voting(voters: Any = None, *, more: dict[str, Any] | None = None, **main_tas
 
 
 CASES: dict[str, tuple[Any, str, str]] = {
+    # relations
+    "a long circle": (
+        sectioning(*[PART | {"name": f"s{n}", "depends_on": [f"s{(n + 1) % 30}"]} for n in range(30)]),
+        "main_task.components",
+        "-> ... 20 more ... ->",
+    ),
+    "two outputs": (
+        sectioning(base=".", merged_output={"directory": "out", "branch": "b"}),
+        "merged_output",
+        "takes exactly one of directory, branch, patches",
+    ),
+    "a pause with nothing to review": (sectioning(review="pause"), "review", "'pause' is for tasks with a base"),
+    "a number that is none": (sectioning(parallelism_hint=True), "parallelism_hint", "takes a number, found true"),
+    "a package that is not there": (
+        sectioning(base="package:no_such_package_anywhere"),
+        "base",
+        "names no installed package; install it, or name a directory",
+    ),
     # keys
     "key of the task": (sectioning(paralelism_hint=3), "paralelism_hint", "did you mean 'parallelism_hint'?"),
     "key of a component": (

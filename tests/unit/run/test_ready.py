@@ -73,3 +73,22 @@ def test_a_failure_drops_all_that_hangs_on_it_and_nothing_else() -> None:
     assert queue.failed("a") == ("b", "c", "e")
     queue.done("d")
     assert not queue.is_active
+
+
+def test_peeking_names_what_goes_out_next_and_takes_nothing() -> None:
+    after: dict[str, tuple[str, ...]] = {"a": (), "b": (), "c": ("a",)}
+    queue = ReadyQueue(after, {"a": 1.0, "b": 5.0, "c": 1.0})
+
+    assert queue.peek() == queue.peek() == "b"
+    assert queue.get_ready(1) == ("b",)
+    assert queue.peek() == "a"
+    assert queue.failed("a") == ("c",)
+    assert queue.peek() is None, "what was dropped is not ready"
+
+
+def test_what_waits_for_two_failures_is_dropped_once() -> None:
+    queue = ReadyQueue({"a": (), "b": (), "c": ("a", "b"), "d": ("c",)}, dict.fromkeys("abcd", 1.0))
+    queue.get_ready(2)
+
+    assert queue.failed("a") == ("c", "d")
+    assert queue.failed("b") == ()
