@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from ptx_prefect.validate.conflicting import Ejection
 from ptx_prefect.validate.guilty import Budget
-from ptx_prefect.validate.validation import CheckResult, Ejection, Validation, run_commands, validate
+from ptx_prefect.validate.validation import CheckResult, Validation, run_commands, validate
 
 __all__ = ["Budget", "CheckResult", "Ejection", "Validation", "run_commands", "validate"]

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ptx_prefect.merge.changesets import Merged, merge_changesets
-from ptx_prefect.merge.result import Conflict
-from ptx_prefect.merge.versions import Version
 from ptx_prefect.tree.base import Base
-from ptx_prefect.tree.changeset import SYMLINK, Changeset, FileChange
+from ptx_prefect.tree.changeset import SYMLINK, Changeset
 from ptx_prefect.tree.workspace import open_workspace
+from ptx_prefect.validate.conflicting import Ejection, follower, without_conflicts
 from ptx_prefect.validate.finding import Finding
 from ptx_prefect.validate.guilty import Budget, BudgetSpentError, Trials, smallest_guilty, to_eject
 from ptx_prefect.validate.names import Seen, name_findings
@@ -35,22 +34,6 @@ class CheckResult:
     passed: bool
     seconds: float
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ejection:
-    """A section whose changes are not in the tree.
-
-    ``together_with`` are the sections beside which it fails (empty: it fails alone); ``because_of`` is the ejected
-    section that it builds on; ``conflicts`` are those that it was ejected for, ``marked`` the files with their markers.
-    """
-
-    section: str
-    reason: str
-    together_with: tuple[str, ...] = ()
-    because_of: str | None = None
-    conflicts: tuple[Conflict, ...] = ()
-    marked: tuple[FileChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +72,7 @@ def validate(
 ) -> Validation:
     """Merge ``sides`` (in plan order) and check the result; eject the smallest set that makes it fail.
 
-    First go sections whose conflicts left markers in a file: the later one of each conflict, which stays to be
+    First go sections whose conflicts left markers in a file: those that conflict with earlier ones that stay, to be
     reviewed. Then the tree must parse, resolve its names and imports no worse than the base, and pass ``checks``.
 
     Args:
@@ -127,7 +110,7 @@ class _Bench:
     def validation(self, budget: Budget) -> Validation:
         began = time.monotonic()
         trials, static_trials = Trials(self._passes, budget=budget), Trials(self._reads_well, budget=budget)
-        merged, ejected = self._without_marked(self._merge(frozenset(self.names)))
+        merged, ejected = without_conflicts(self.names, self._merge, after=self.after)
         note = ""
         try:
             while not trials.pass_on(merged.sections):
@@ -167,7 +150,7 @@ class _Bench:
             first, *others = to_eject([name], kept, after=self.after)
             going[first] = Ejection(first, f"the checks fail with it: {finding}")
             for other in others:
-                going.setdefault(other, _follower(other, first))
+                going.setdefault(other, follower(other, first))
         return [going[name] for name in kept if name in going]
 
     def _culprits(self, kept: Sequence[str], trials: Trials, hints: Sequence[Collection[str]]) -> list[Ejection]:
@@ -178,26 +161,7 @@ class _Bench:
         told = f"the checks fail with it: {reason}"
         if rest:
             told = f"the checks fail when it meets {', '.join(map(repr, rest))}: {reason}"
-        return [Ejection(first, told, rest), *(_follower(name, first) for name in others)]
-
-    def _without_marked(self, merged: Merged) -> tuple[Merged, list[Ejection]]:
-        """A tree with conflict markers in it can pass nothing, so conflicts come before the checks."""
-        ejected: list[Ejection] = []
-        while True:
-            contents = {change.path: change.content for change in merged.changeset.changes}
-            marked = [row for row in merged.conflicts if row.sections and Version(contents.get(row.path)).has_markers]
-            if not marked:
-                return merged, ejected
-            last = max((row.sections[-1] for row in marked), key=self.names.index)
-            mine = tuple(row for row in marked if last in row.sections)
-            others = tuple(dict.fromkeys(name for row in mine for name in row.sections if name != last))
-            first, *followers = to_eject([last], merged.sections, after=self.after)
-            paths = ", ".join(repr(row.path) for row in mine[:5])
-            against = f" with {', '.join(map(repr, others))}" if others else ""
-            texts = tuple(change for change in merged.changeset.changes if change.path in {row.path for row in mine})
-            ejected.append(Ejection(first, f"conflicts{against} in {paths}; review it", others, None, mine, texts))
-            ejected += [_follower(name, first) for name in followers]
-            merged = self._merge(frozenset(merged.sections) - {first, *followers})
+        return [Ejection(first, told, rest), *(follower(name, first) for name in others)]
 
     def _merge(self, names: frozenset[str]) -> Merged:
         if names not in self.merges:
@@ -290,7 +254,3 @@ def _why(ended: Ended) -> str:
     told = endings.get(ended.by, ended.reason or ended.by)
     lines = [line.rstrip()[:300] for line in ended.output.splitlines() if line.strip()][-12:]
     return "\n".join([told, *lines])
-
-
-def _follower(name: str, first: str) -> Ejection:
-    return Ejection(name, f"it builds on {first!r}, which was ejected", because_of=first)

@@ -116,6 +116,34 @@ def test_a_conflict_ejects_the_later_and_keeps_it_for_review(base: Base) -> None
     assert b"<<<<" not in b"".join(change.content or b"" for change in result.merged.changeset.changes)
 
 
+def test_each_of_many_that_conflict_is_told_with_what_stays_alone(base: Base) -> None:
+    sides = [(f"s{n}", edit(a_txt=f"one\ntwo {n}\nthree\n")) for n in range(6)]
+    result = check(base, sides)
+
+    assert result.passed and result.kept == ("s0",)
+    assert [row.section for row in result.ejected] == ["s1", "s2", "s3", "s4", "s5"]
+    for number, row in enumerate(result.ejected, start=1):
+        (conflict,) = row.conflicts
+        assert conflict.versions == ("two 0\n", f"two {number}\n") and row.together_with == ("s0",)
+        assert row.reason == "conflicts with 's0' in 'a.txt'; review it"
+
+
+def test_a_section_whose_only_rival_went_comes_back(base: Base) -> None:
+    sides = [
+        ("first", edit(a_txt="one 1\ntwo\nthree\n")),
+        ("second", edit(a_txt="one 2\ntwo\nthree 2\n")),
+        ("third", edit(a_txt="one\ntwo\nthree 3\n")),
+        ("on third", edit(b_txt="x")),
+        ("on second", edit(c_txt="x")),
+    ]
+    result = check(base, sides, after={"on third": ["third"], "on second": ["second"]})
+
+    assert result.passed and result.kept == ("first", "third", "on third")
+    assert [(row.section, row.because_of) for row in result.ejected] == [("second", None), ("on second", "second")]
+    (content,) = [change.content for change in result.merged.changeset.changes if change.path == "a.txt"]
+    assert content == b"one 1\ntwo\nthree 3\n"
+
+
 def test_checks_that_fail_on_the_base_blame_nobody(base: Base) -> None:
     result = check(base, [("one", edit(x_txt="1"))], ("false",))
 
