@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from ptx_prefect.merge.threeway import Span, Stretch, compare
+from ptx_prefect.merge.threeway import Stretch, compare
 
 _TOKEN = re.compile(
     r"(?P<space>(?:\s|\\\n)*)"
@@ -46,15 +46,13 @@ class TokenMerge:
 
     ``adjacent`` counts edits that meet without a shared token between, ``gap`` is the least number of shared tokens
     between edits of two sides; ``kept_by_…`` is the share of tokens that a side has in common with the base;
-    ``replaced_by_…`` are the base's words that a side changed or deleted; ``added_by_both`` are words that both put in,
-    each in its own place.
+    ``replaced_by_…`` are the base's words that a side changed or deleted.
     """
 
     text: str
     adjacent: int
     replaced_by_ours: tuple[str, ...]
     replaced_by_theirs: tuple[str, ...]
-    added_by_both: frozenset[str]
     gap: int
     kept_by_ours: float
     kept_by_theirs: float
@@ -91,15 +89,10 @@ def merge_tokens(base: str, ours: str, theirs: str) -> TokenMerge | None:
         tuple(word for stretch in stretches if stretch.changed_by == side for word in old.words[slice(*stretch.base)])
         for side in (1, 2)
     ]
-    added = [
-        {word for stretch in stretches if stretch.changed_by == side for word in version.words[slice(*span(stretch))]}
-        for side, version, span in ((1, mine, _ours), (2, yours, _theirs))
-    ]
     sizes = [len(version.words) for version in versions]
     common = [len(old.words) - len(words) for words in replaced]
     kept = [2 * common[side] / max(1, sizes[0] + sizes[side + 1]) for side in (0, 1)]
-    both = frozenset(added[0] & added[1])
-    return TokenMerge(text, adjacent, replaced[0], replaced[1], both, _gap(stretches), kept[0], kept[1])
+    return TokenMerge(text, adjacent, replaced[0], replaced[1], _gap(stretches), kept[0], kept[1])
 
 
 def _gap(stretches: Sequence[Stretch]) -> int:
@@ -107,14 +100,6 @@ def _gap(stretches: Sequence[Stretch]) -> int:
     edits = [stretch for stretch in stretches if stretch.changed_by]
     pairs = itertools.pairwise(edits)
     return min((b.base[0] - a.base[1] for a, b in pairs if a.changed_by != b.changed_by), default=0)
-
-
-def _ours(stretch: Stretch) -> Span:
-    return stretch.ours
-
-
-def _theirs(stretch: Stretch) -> Span:
-    return stretch.theirs
 
 
 def _chosen(stretch: Stretch, old: Tokens, mine: Tokens, yours: Tokens) -> list[tuple[str, str]] | None:
