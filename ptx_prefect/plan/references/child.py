@@ -1,14 +1,18 @@
-"""A reading process: `python -c "…; main()"`, messages of `marshal` in and out.
+"""A reading process. It takes files as it gets to them, answers with their interfaces, is told those of the other
+processes, and answers with records.
 
-It is started as a plain program rather than by multiprocessing, so that it works under every start method and never
-imports the caller's main module.
+Messages are in the format of `marshal`. A process is a fork where no thread runs beside, which starts in a
+millisecond; else a plain program, rather than one of multiprocessing, so that it works under every start method and
+never imports the caller's main module.
 """
 
 from __future__ import annotations
 
 import gc
 import marshal
+import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,15 +20,48 @@ from ptx_prefect.plan.references.interfaces import Interfaces
 from ptx_prefect.plan.references.resolve import Resolver
 from ptx_prefect.plan.references.work import resolve_share, scan_share
 
+File = tuple[str, str, bool]
+"""Path relative to the root, module name, whether it is a package."""
+_NUMBER_BYTES = 4
+_MOST_PARTS = 4096
+"""As many numbers as any pipe holds."""
+
 
 def main() -> None:
-    """Is told the files, answers with their interfaces; is told all interfaces, answers with records."""
-    gc.disable()  # short-lived, and nothing here makes cycles worth collecting
+    """The program: its queue's file descriptor is the first argument."""
+    queue = int(sys.argv[1])
     root, files = heard(sys.stdin.buffer)
-    share = scan_share(Path(root), files)
-    say(sys.stdout.buffer, {record.module: record.interface for record, facts in share if facts is not None})
-    interfaces = Interfaces(heard(sys.stdin.buffer))
-    say(sys.stdout.buffer, [tuple(record) for record in resolve_share(Resolver(interfaces), share)])
+    serve(Path(root), files, queue, sys.stdin.buffer, sys.stdout.buffer)
+
+
+def serve(root: Path, files: Sequence[File], queue: int, told: IO[bytes], answers: IO[bytes]) -> None:
+    """All that a reading process does."""
+    gc.disable()  # short-lived, and nothing here makes cycles worth collecting
+    share = scan_share(root, taken(files, queue))
+    own = {record.module: record.interface for record, facts in share if facts is not None}
+    say(answers, own)
+    interfaces = Interfaces(heard(told) | own)
+    say(answers, [tuple(record) for record in resolve_share(Resolver(interfaces), share)])
+
+
+def queue_of(files: Sequence[File]) -> int:
+    """Numbers in a pipe, from which every process takes its next one."""
+    readable, writable = os.pipe()
+    with os.fdopen(writable, "wb") as pipe:
+        pipe.write(b"".join(number.to_bytes(_NUMBER_BYTES, "little") for number in range(_parts(files))))
+    return readable
+
+
+def taken(files: Sequence[File], queue: int) -> Iterator[File]:
+    """The files that fall to this process: the next part whenever it is free, until none is left."""
+    parts = _parts(files)
+    while number := os.read(queue, _NUMBER_BYTES):
+        yield from files[int.from_bytes(number, "little") :: parts]
+    os.close(queue)
+
+
+def _parts(files: Sequence[File]) -> int:
+    return min(len(files), _MOST_PARTS)
 
 
 def say(pipe: IO[bytes], message: Any) -> None:

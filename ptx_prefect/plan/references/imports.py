@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
+from operator import itemgetter
 
 from ptx_prefect.plan.references.facts import CLASS, FUNCTION, FileFacts
+from ptx_prefect.plan.references.masking import STRING, with_blanks
 from ptx_prefect.plan.references.scopes import Scopes
 
 _FROM = re.compile(r"from\s*([.\s]*)([\w.]*)\s*\bimport\b(.*)", re.DOTALL)
 _IMPORT_LITERAL = re.compile(r"(?<!\w)(import_module|__import__)\(\s*(?:(['\"])(\.*[\w.]+)\2\s*([,)]))?")
 _ATTRIBUTE_LITERAL = re.compile(r"(?:attr|attrgetter|methodcaller)\(\s*(?:[\w.()\[\]]+\s*,\s*)?['\"]([\w.]+)['\"]")
+_ATTRIBUTE_SHOWN = re.compile(rf"attr\(\s*(?:[\w.()\[\]]+\s*,\s*)?{STRING}")
+_BY_LITERAL = ("__all__", "import_module(", "__import__(", "attrgetter(", "methodcaller(")
 _FIXTURE_LITERAL = re.compile(r"\b(?:usefixtures|getfixturevalue)\(([^)]*)\)")
 _EXPORTED = re.compile(r"^__all__\s*(?::[^=\n]*)?(\+?=|\.(?:extend|append)\()", re.MULTILINE)
 _STATEMENT_END = re.compile(r"\n(?=[^\s)\]])|\Z")
+_FIRST_LINE = itemgetter(2)
 _WORD_LITERAL = re.compile(r"['\"]([^\W\d]\w*)['\"]")
 
 
@@ -62,8 +68,18 @@ def absolute_module(facts: FileFacts, dots: int, name: str) -> str:
     return ".".join([*kept, name] if name else kept)
 
 
-def scan_literals(facts: FileFacts, source: str, masked: str) -> None:
-    """Notes `__all__`, imports and attribute accesses by a literal name, and fixtures asked for by name."""
+def scan_literals(facts: FileFacts, source: str, shown: str, pieces: list[str]) -> None:
+    """Notes `__all__`, imports and attribute accesses by a literal name, and fixtures asked for by name.
+
+    Args:
+        shown: the source without strings and comments; ``pieces``: the source cut at them.
+    """
+    if "usefixtures(" in shown or "getfixturevalue(" in shown:
+        for match in _FIXTURE_LITERAL.finditer(source):
+            facts.pytest.used.extend(_WORD_LITERAL.findall(match.group(1)) or ["*"])
+    if not (any(name in shown for name in _BY_LITERAL) or ("attr(" in shown and _ATTRIBUTE_SHOWN.search(shown))):
+        return
+    masked = with_blanks(pieces)  # what is found in it stands at the same place in the source
     if "__all__" in masked:
         _read_exported(facts, source, masked)
     for name in ("import_module(", "__import__("):
@@ -71,12 +87,9 @@ def scan_literals(facts: FileFacts, source: str, masked: str) -> None:
             _read_dynamic(facts, source, masked, begin)
     for name in ("attr(", "attrgetter(", "methodcaller("):
         for begin in _positions(name, masked):
-            if match := _ATTRIBUTE_LITERAL.match(source, begin):
+            if found := _ATTRIBUTE_LITERAL.match(source, begin):
                 line = source.count("\n", 0, begin) + 1
-                facts.unknown.setdefault((_owner_at(facts, line), f"?.{match.group(1)}"), []).append(line)
-    if "usefixtures(" in masked or "getfixturevalue(" in masked:
-        for match in _FIXTURE_LITERAL.finditer(source):
-            facts.pytest.used.extend(_WORD_LITERAL.findall(match.group(1)) or ["*"])
+                facts.unknown.setdefault((_owner_at(facts, line), f"?.{found.group(1)}"), []).append(line)
 
 
 def _positions(text: str, masked: str) -> Iterator[int]:
@@ -88,7 +101,7 @@ def _positions(text: str, masked: str) -> Iterator[int]:
 
 def _owner_at(facts: FileFacts, line: int) -> int:
     """The innermost function or class that a line is in: they are listed as they begin."""
-    for index in range(len(facts.definitions) - 1, 0, -1):
+    for index in range(bisect_right(facts.definitions, line, key=_FIRST_LINE) - 1, 0, -1):
         _, kind, first, _, last = facts.definitions[index]
         if kind in (FUNCTION, CLASS) and first <= line <= last:  # type: ignore[operator]
             return index

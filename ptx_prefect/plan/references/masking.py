@@ -1,7 +1,7 @@
-"""Python source with every string and comment blanked, all other characters left where they were.
+"""Python source without its strings and comments.
 
-A string becomes `STRING` and blanks; a line break inside it becomes `BREAK`, so that a statement ends where a
-line does. The expressions of an f-string stay readable.
+A string becomes `STRING`; a line break inside it becomes `BREAK`, so that a statement ends where a line does. The
+expressions of an f-string stay readable.
 """
 
 from __future__ import annotations
@@ -11,46 +11,68 @@ import re
 STRING = "\x02"
 BREAK = "\x0b"
 
-# The first character alone decides the branch, which lets the regular expression engine skip ahead.
+# The first character alone decides the branch and one group holds all: so the regular expression engine skips ahead.
 _STRING_OR_COMMENT = re.compile(
-    r"#[^\n]*"
+    r"(#[^\n]*"
     r'|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""'
     r"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
     r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
-    r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'",
+    r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*')",
     re.DOTALL,
 )
-_VISIBLE = re.compile(r"[^\x0b]")
 _PREFIX_END = frozenset("fFtT")
 _PREFIX_BEFORE_R = frozenset("rR")
+_PERHAPS_FORMATTED = _PREFIX_END | _PREFIX_BEFORE_R
 
 
-def mask_source(source: str) -> str:
-    """The source with strings and comments blanked; same length, line breaks of strings as `BREAK`."""
-    return _STRING_OR_COMMENT.sub(_blank, source)
+def pieces_of(source: str) -> list[str]:
+    """The source cut up: code and what is none, in turn."""
+    return _STRING_OR_COMMENT.split(source)
 
 
-def _blank(match: re.Match[str]) -> str:
-    text = match.group()
-    if text[0] == "#":
-        return " " * len(text)
-    if _is_formatted(match.string, match.start()):
-        return _expressions_of(text)
-    if "\n" in text:
-        return STRING + _VISIBLE.sub(" ", text.replace("\n", BREAK)[1:])
-    return STRING + " " * (len(text) - 1)
+def without_strings(pieces: list[str]) -> str:
+    """The source with a single character for each string and none for a comment; the same lines."""
+    shown = pieces.copy()
+    shown[1::2] = [
+        ""
+        if text[0] == "#"
+        else STRING
+        if "\n" not in text and before[-1:] not in _PERHAPS_FORMATTED
+        else _expressions_of(text)
+        if _is_formatted(before)
+        else STRING + BREAK * text.count("\n")
+        for before, text in zip(pieces[::2], pieces[1::2])  # noqa: B905
+    ]
+    return "".join(shown)
 
 
-def _is_formatted(source: str, start: int) -> bool:
-    last = source[start - 1 : start]
+def with_blanks(pieces: list[str]) -> str:
+    """The source with strings and comments blanked, all other characters left where they are."""
+    masked = pieces.copy()
+    masked[1::2] = [
+        " " * len(text)
+        if text[0] == "#"
+        else STRING + " " * (len(text) - 1)
+        if "\n" not in text and before[-1:] not in _PERHAPS_FORMATTED
+        else _expressions_of(text)
+        if _is_formatted(before)
+        else STRING + BREAK.join([" " * len(line) for line in text.split("\n")])[1:]
+        for before, text in zip(pieces[::2], pieces[1::2])  # noqa: B905
+    ]
+    return "".join(masked)
+
+
+def _is_formatted(before: str) -> bool:
+    """Whether the string behind this code is an f-string."""
+    last = before[-1:]
     if last in _PREFIX_END:
-        prefix = 2 if source[start - 2 : start - 1] in _PREFIX_BEFORE_R else 1
-    elif last in _PREFIX_BEFORE_R and source[start - 2 : start - 1] in _PREFIX_END:
+        prefix = 2 if before[-2:-1] in _PREFIX_BEFORE_R else 1
+    elif last in _PREFIX_BEFORE_R and before[-2:-1] in _PREFIX_END:
         prefix = 2
     else:
         return False
-    before = source[start - prefix - 1 : start - prefix]
-    return not (before.isalnum() or before == "_")
+    ahead = before[-prefix - 1 : -prefix]
+    return not (ahead.isalnum() or ahead == "_")
 
 
 def _expressions_of(text: str) -> str:
@@ -60,7 +82,7 @@ def _expressions_of(text: str) -> str:
     out, position = [STRING], 1
     for begin, stop in _fields(text, quote, end):
         out.append(" " * (begin - 1 - position) + ",")
-        out.append(mask_source(_balanced(text[begin:stop])))
+        out.append(with_blanks(pieces_of(_balanced(text[begin:stop]))))
         position = stop
     out.append(" " * (len(text) - position))
     masked = "".join(out)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import PlanError
-from ptx_prefect.plan.references.child import heard, say
+from ptx_prefect.plan.references.child import File
+from ptx_prefect.plan.references.children import Child, shared_out
 from ptx_prefect.plan.references.facts import FileFacts
 from ptx_prefect.plan.references.interfaces import Interfaces
 from ptx_prefect.plan.references.records import STARS, Packed, Record, facts_of_record, unpacked
@@ -21,10 +20,6 @@ from ptx_prefect.plan.references.sources import Source, sources_of
 from ptx_prefect.plan.references.store import cache_file_of, load_records, save_records
 from ptx_prefect.plan.references.tree import References
 from ptx_prefect.plan.references.work import CLOCK_DOUBT_NS, digest_of, resolve_share, scan_share
-
-_WORTH_A_PROCESS_BYTES = 400_000
-_START_BYTES = 300_000
-"""What this process reads while another one starts."""
 
 
 def read_references(
@@ -39,7 +34,7 @@ def read_references(
         jobs: processes; default: one per usable core, at most eight.
 
     Raises:
-        PlanError: the root is not a directory.
+        PlanError: the root is not a directory, or cannot be read.
     """
     root = root.resolve()
     if not root.is_dir():
@@ -63,15 +58,17 @@ def _collector_off() -> Iterator[None]:
 
 def _read_cached(root: Path, files: Sequence[str] | None, cache_file: Path | None, jobs: int) -> References:
     sources = sources_of(root, files, cache_file.with_suffix(".folders") if cache_file else None)
+    whole = files is None
     known, read_at_ns = load_records(cache_file) if cache_file else ({}, 0)
     doubted_ns = read_at_ns - CLOCK_DOUBT_NS
     kept = {one.path: known[one.path] for one in sources if _is_unchanged(root, known.get(one.path), one, doubted_ns)}
     stale = [source for source in sources if source.path not in kept]
-    records = _read(root, kept, stale, known, jobs)
-    if cache_file:
+    fresh = [source[:3] for source in sorted(stale, key=lambda source: -source.stamp[1])]
+    with shared_out(root, fresh, sum(source.stamp[1] for source in stale), jobs) as (left, children):
+        records = _read(root, kept, stale, known, left, children)
         changed = [path for path, record in records.items() if record is not known.get(path)]
-        if changed or (files is None and len(records) != len(known)):
-            save_records(cache_file, records if files is None else {**known, **records}, known, changed)
+        if cache_file and (changed or (whole and len(records) != len(known))):
+            save_records(cache_file, records if whole else {**known, **records}, known, changed)
     return References(root, records, read_again=[source.path for source in stale])
 
 
@@ -88,12 +85,15 @@ def _is_unchanged(root: Path, record: Record | None, source: Source, doubted_ns:
 
 
 def _read(
-    root: Path, kept: Mapping[str, Record], stale: list[Source], known: Mapping[str, Record], jobs: int
+    root: Path,
+    kept: Mapping[str, Record],
+    stale: list[Source],
+    known: Mapping[str, Record],
+    left: Iterable[File],
+    children: list[Child],
 ) -> dict[str, Record]:
     interfaces = {record.module: record.interface for record in kept.values() if not record.is_broken}
-    shares = _shares(stale, jobs)
-    children = [_Child(root, share) for share in shares[1:]]
-    own = scan_share(root, [source[:3] for source in shares[0]])
+    own = scan_share(root, left)
     interfaces |= {record.module: record.interface for record, facts in own if facts is not None}
     for child in children:
         interfaces |= child.interfaces()
@@ -105,19 +105,6 @@ def _read(
     for child in children:
         fresh += child.records()
     return {**kept, **{record.path: record for record in fresh}}
-
-
-def _shares(stale: list[Source], jobs: int) -> list[list[Source]]:
-    """The files dealt out by size, the largest first; the first share is this process's own."""
-    total = sum(source.stamp[1] for source in stale)
-    count = max(1, min(jobs, total // _WORTH_A_PROCESS_BYTES + 1))
-    shares: list[list[Source]] = [[] for _ in range(count)]
-    weights = [0, *[_START_BYTES] * (count - 1)]
-    for source in sorted(stale, key=lambda source: -source.stamp[1]):
-        lightest = weights.index(min(weights))
-        shares[lightest].append(source)
-        weights[lightest] += source.stamp[1] + 500
-    return shares
 
 
 def _touched(
@@ -176,45 +163,3 @@ def _starring(changed: set[str], interfaces: Mapping[str, Packed]) -> set[str]:
         reached |= more
         grown = bool(more)
     return reached
-
-
-class _Child:
-    """Another process that reads a share of the files."""
-
-    _START = "import sys; sys.path[:] = sys.argv[1:]; from ptx_prefect.plan.references.child import main; main()"
-
-    def __init__(self, root: Path, share: list[Source]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-S", "-E", "-c", self._START, *(path or str(Path.cwd()) for path in sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self.send((str(root), [source[:3] for source in share]))
-
-    def send(self, message: Any) -> None:
-        assert self._process.stdin is not None
-        try:
-            say(self._process.stdin, message)
-        except BrokenPipeError as error:
-            raise self._died() from error
-
-    def interfaces(self) -> dict[str, bytes]:
-        found: dict[str, bytes] = self._heard()
-        return found
-
-    def records(self) -> list[Record]:
-        rows = self._heard()
-        if self._process.wait():
-            raise self._died()
-        return [Record._make(row) for row in rows]
-
-    def _heard(self) -> Any:
-        assert self._process.stdout is not None
-        try:
-            return heard(self._process.stdout)
-        except EOFError as error:
-            raise self._died() from error
-
-    def _died(self) -> PlanError:
-        code = self._process.wait()
-        return PlanError(f"a process that reads Python files ended with exit code {code}; its error is above")

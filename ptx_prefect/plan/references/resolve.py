@@ -27,6 +27,8 @@ class Target(NamedTuple):
 
 
 _OUTSIDE = Target(OUTSIDE)
+_DEFINED = {"f": FUNCTION, "c": CLASS}
+"""The binding of a name that is nothing but a definition: the most frequent."""
 Found = tuple[tuple[Target, ...], frozenset[str]]
 _NOTHING: Found = ((), frozenset())
 Followed = tuple[Found, tuple[tuple[str, Target], ...], bool]
@@ -54,7 +56,7 @@ class Resolver:
 
     def __init__(self, interfaces: Mapping[str, list[Any]]) -> None:
         self._interfaces = interfaces
-        self._packages = {name[:at] for name in interfaces for at in _dots(name)}
+        self._packages = _packages_around(interfaces)
         self._tops = {name.partition(".")[0] for name in interfaces}
         self._names: dict[tuple[str, str], Found] = {}
         self._members: dict[tuple[Target, str], Found] = {}
@@ -138,7 +140,15 @@ class Resolver:
         """What a name of a module is, with every (module, name) that had to be looked at."""
         key = (module, name)
         found = self._names.get(key)
-        return found or self._once(self._names, key, self._find_name, ((), frozenset((f"{module}:{name}",))))
+        if found is None:
+            own = frozenset((f"{module}:{name}",))
+            interface = self._interfaces.get(module)
+            kind = _DEFINED.get(*interface[0][name]) if interface and len(interface[0].get(name, ())) == 1 else None
+            if kind:
+                found = self._names[key] = (Target(kind, module, name),), own
+            else:
+                found = self._once(self._names, key, self._find_name, ((), own))
+        return found
 
     def _find_name(self, module: str, name: str) -> Found:
         targets: list[Target] = []
@@ -226,6 +236,10 @@ class Resolver:
         """(targets and keys, what is passed on the way with the kind of use, whether the whole chain was followed)."""
         key = (module, chain)
         found = self._chains.get(key)
+        if found is None and chain.isidentifier():
+            name = self.look_up(module, chain)
+            if name[0] and not any(target.value for target in name[0]):
+                found = self._chains[key] = name, (), True
         return found or self._once(self._chains, key, self._follow, (_NOTHING, (), False))
 
     def _once(self, memo: dict[_Key, _Value], key: _Key, find: Callable[..., _Value], unknown: _Value) -> _Value:
@@ -363,8 +377,12 @@ def _steps(chain: str) -> list[str]:
     return chain.replace("(", ".(").split(".") if "(" in chain else chain.split(".")
 
 
-def _dots(name: str) -> list[int]:
-    return [at for at, char in enumerate(name) if char == "."]
+def _packages_around(modules: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for module in modules:
+        while (module := module.rpartition(".")[0]) and module not in found:
+            found.add(module)
+    return found
 
 
 def _readable(chain: str) -> str:

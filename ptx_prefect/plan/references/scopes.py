@@ -22,6 +22,7 @@ class Scope:
         "elsewhere",
         "indent",
         "kind",
+        "lines",
         "members",
         "memo",
         "name",
@@ -29,6 +30,7 @@ class Scope:
         "parent",
         "qualname",
         "receiver",
+        "texts",
     )
 
     def __init__(self, kind: str, name: str, qualname: str, owner: int, parent: Scope | None, indent: int) -> None:
@@ -43,6 +45,8 @@ class Scope:
         self.elsewhere: set[str] = set()
         self.receiver = ""
         self.memo: dict[str, str | None] = {}
+        self.texts: list[str] = []
+        self.lines: list[int] = []
 
 
 class Scopes:
@@ -55,6 +59,7 @@ class Scopes:
         module.members = facts.interface.names
         facts.definitions.append(["", MODULE, 1, 1, 1])
         self._stack = [module]
+        self.all = [module]
         self.current = module
         self.owner = 0
         self._values: list[tuple[list[str], str, Scope]] = []
@@ -75,6 +80,7 @@ class Scopes:
         else:
             self._interface.functions.append(qualname)
         self._stack.append(scope)
+        self.all.append(scope)
         self.current, self.owner = scope, owner
         return scope
 
@@ -143,6 +149,11 @@ class Scopes:
             if chain and (binding := f"v={chain}") not in bindings:
                 bindings.append(binding)
 
+    def let_go(self) -> None:
+        """Ends the circles, as a scope's bindings refer to it: nothing else would free the memory."""
+        for scope in self.all:
+            scope.bound.clear()
+
     def chain(self, scope: Scope, written: str) -> str | None:
         """A chain as written in a scope, encoded; None when it starts at something local, "" at a builtin."""
         if written[0] in "@#^":
@@ -163,15 +174,12 @@ class Scopes:
         name = head[:-2] if called else head
         at: Scope | None = scope
         while at is not None and at.kind != MODULE:
-            if at.kind == FUNCTION:
-                if name == "__super__" and at.parent and at.parent.kind == CLASS:
-                    return f"^{at.parent.qualname}:"
-                if name in at.bound:
-                    return self._value(at.bound[name], called)
-            elif name in at.bound:  # a class has type parameters there
-                return None
-            elif at is scope and name in at.members:
+            if name in at.bound:  # in a class these are its type parameters
+                return self._value(at.bound[name], called) if at.kind == FUNCTION else None
+            if at is scope and name in at.members:
                 return f"#{at.qualname}:{head}"
+            if name == "__super__" and at.kind == FUNCTION and at.parent and at.parent.kind == CLASS:
+                return f"^{at.parent.qualname}:"
             at = at.parent
         if name in self._interface.names:
             return head

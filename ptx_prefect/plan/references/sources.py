@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.references.records import Stamp
 from ptx_prefect.plan.references.store import load_rows, save_rows
 from ptx_prefect.plan.references.work import CLOCK_DOUBT_NS, stamp_of
@@ -58,7 +59,7 @@ def sources_of(root: Path, files: Sequence[str] | None, listings: Path | None) -
         stem = name.removesuffix(".py")
         module = package if stem == "__init__" else f"{package}.{stem}" if package else stem
         found.append(Source(path, module or stem, stem == "__init__", stamp))
-    return _with_unique_modules(found)
+    return _with_unique_modules(found, prefix)
 
 
 def _walk(root: str, kept: Path | None) -> tuple[list[tuple[str, Stamp]], set[str]]:
@@ -72,10 +73,11 @@ def _walk(root: str, kept: Path | None) -> tuple[list[tuple[str, Stamp]], set[st
     packages: set[str] = set()
     listings: dict[str, _Listing] = {}
     folders, status_of, is_file = [""], os.stat, stat.S_ISREG
+    top = _opened(root)
     for folder in folders:  # grows while it is walked
         start = f"{folder}/" if folder else ""
         try:
-            status = status_of(f"{root}/{folder}")
+            status = status_of(folder or ".", dir_fd=top)
             stamp = (status.st_ctime_ns, status.st_size, status.st_ino)
             listing = known.get(folder)
             if listing is None or listing[0] != stamp or stamp[0] > known_before_ns:
@@ -90,20 +92,30 @@ def _walk(root: str, kept: Path | None) -> tuple[list[tuple[str, Stamp]], set[st
         if inner:
             folders += [start + name for name in inner]
         for name in files:
+            path = start + name
             try:
-                status = status_of(f"{root}/{start}{name}")
+                status = status_of(path, dir_fd=top)
             except FileNotFoundError:  # a link to nowhere, or gone since
                 continue
             except OSError:
-                found.append((start + name, UNREADABLE))
+                found.append((path, UNREADABLE))
                 continue
             if is_file(status.st_mode):
-                found.append((start + name, (status.st_ctime_ns, status.st_size, status.st_ino)))
+                found.append((path, (status.st_ctime_ns, status.st_size, status.st_ino)))
                 if name == "__init__.py":
                     packages.add(folder)
+    os.close(top)
     if kept and listings != known:
         save_rows(kept, [begun_ns, listings])
     return found, packages
+
+
+def _opened(root: str) -> int:
+    """A descriptor of the root: from there paths are short, and quicker to look up."""
+    try:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise PlanError(f"{root!r} cannot be read: {error.strerror}") from error
 
 
 def _stamp_at(path: str) -> Stamp:
@@ -153,15 +165,25 @@ def _package_of(folder: str, packages: set[str], names: dict[str, str]) -> str:
     return names[folder]
 
 
-def _with_unique_modules(sources: list[Source]) -> list[Source]:
-    """Two files of one module name (such as two ``src`` folders): the later ones are named by their path."""
+def _with_unique_modules(sources: list[Source], prefix: str) -> list[Source]:
+    """By path. Of files of one module name (such as in two ``src`` folders) it goes to the one that lies there, else to
+    the first; the others are named by their path."""
+    if len({source.module for source in sources}) == len(sources):
+        return sorted(sources)
     taken: set[str] = set()
     found = []
-    for source in sorted(sources):
-        module = source.module
-        if module in taken:
-            module = source.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            source = source._replace(module=module)
+    for at, source in sorted(((_name_by_path(one, prefix), one) for one in sources), key=_claim):
+        module = next(name for name in (source.module, at, source.path) if name not in taken)
         taken.add(module)
-        found.append(source)
-    return found
+        found.append(source._replace(module=module))
+    return sorted(found)
+
+
+def _claim(named: tuple[str, Source]) -> tuple[bool, bool, str]:
+    at, source = named
+    return source.module != at, not source.is_package, source.path
+
+
+def _name_by_path(source: Source, prefix: str) -> str:
+    name = source.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return f"{prefix}.{name}" if prefix else name

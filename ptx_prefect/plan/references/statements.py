@@ -1,4 +1,4 @@
-"""Masked source cut into logical lines, and the small pieces of grammar that a statement shows on its surface."""
+"""Source without strings cut into logical lines, and the pieces of grammar that a statement shows on its surface."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _LAMBDA = re.compile(r"\blambda\b([^:]*):")
 _PARAMETER = re.compile(r"(?:^|,)\s*\*{0,2}\s*([^\W\d]\w*)")
 _BOUND_BY_AS = re.compile(r"\bas\s+(\([^()]*\)|[^\W\d][\w.]*)")
 _DOTTED = re.compile(r"(?<=[\w)\]])(?:[\s\\]*\.[\s\\]*[^\W\d]\w*)+\(?")
+_PERHAPS_TARGET = re.compile(r"[^(\[{=]*=|.*[)\]}][\w.\s\\]*=", re.DOTALL)
 _FLAT_EQUAL = re.compile(r"(?<![=!<>:])=(?!=)")
 # Brackets of every kind as round ones; nearly everything else dropped.
 _ODD = dict.fromkeys(range(128)) | {ord(kept): kept for kept in f"()\\\n{BREAK}"}
@@ -35,40 +36,47 @@ _SPACE = re.compile(r"[\s\\]+")
 _WALRUS = re.compile(r"([^\W\d]\w*)\s*:=")
 
 
-def logical_lines(masked: str) -> Iterator[tuple[int, int, int, str]]:
+def logical_lines(shown: str) -> Iterator[tuple[int, int, int, str]]:
     """(first line, last line, indentation, text) of each statement; lines inside brackets are joined by newlines."""
     number = depth = first = 0
     parts: list[str] = []
-    tabs = "\t" in masked
-    for line, odd in zip(masked.split("\n"), _odd_characters(masked), strict=True):
+    tabs, several = "\t" in shown, ";" in shown
+    for line, odd in zip(shown.split("\n"), _odd_characters(shown), strict=True):
         number += 1
         if not parts:
-            if not line or line.isspace():
-                continue
             first = number
         if odd:
+            if not parts and line.isspace():
+                continue
             number += odd.count(BREAK)
             depth += odd.count("(") - odd.count(")")
-        if depth > 0 or odd[-1:] == "\\":
+            if depth > 0 or odd[-1] == "\\":
+                parts.append(line)
+                continue
+        elif depth > 0:
             parts.append(line)
             continue
         if parts:
             line = "\n".join((*parts, line))
             parts, depth = [], 0
         text = line.lstrip()
+        if not text:
+            continue
         indent = len(line) - len(text)
+        if text[-1] == " ":
+            text = text.rstrip(" ")
         if tabs and "\t" in line[:indent]:
             indent = len(line[:indent].expandtabs())
-        if ";" in text:
+        if several and ";" in text:
             yield from ((first, number, indent, piece.lstrip()) for piece in text.split(";") if piece.strip())
         else:
             yield first, number, indent, text
 
 
-def _odd_characters(masked: str) -> list[str]:
+def _odd_characters(shown: str) -> list[str]:
     """For each physical line what makes it other than a statement of its own: brackets without a partner in it, breaks
     of strings, a backslash. Compiled code alone looks at every character here."""
-    odd = masked.translate(_ODD)
+    odd = shown.translate(_ODD)
     while "()" in odd:
         odd = odd.replace("()", "")
     return odd.split("\n")
@@ -134,22 +142,27 @@ def arguments_of(header: str) -> tuple[list[tuple[str, str, int]], str, int]:
 
 def _plain_arguments(header: str, begin: int, end: int) -> list[tuple[str, str, int]]:
     """As `_arguments`, where no bracket stands inside."""
-    parts = []
+    found, several = [], "\n" in header
     for part in header[begin:end].split(","):
-        parts.append((begin, begin + len(part)))
+        if (name := part.strip()).isidentifier():
+            found.append((name, "", header.count("\n", 0, header.index(name, begin)) if several else 0))
+        else:
+            found += _arguments(header, [(begin, begin + len(part))])
         begin += len(part) + 1
-    return _arguments(header, parts)
+    return found
 
 
 def _arguments(header: str, parts: list[tuple[int, int]]) -> list[tuple[str, str, int]]:
-    found = []
+    found, lines = [], 0
     for begin, end in parts:
         part = header[begin:end]
         if not part.strip():
             continue
         match = _ARGUMENT.match(part)
         taken = match.end() if match else 0
-        lines = header.count("\n", 0, begin + taken) if "\n" in header else 0
+        if "\n" in header:
+            written = begin + (taken if part[taken:] or not match else match.start(1))
+            lines = header.count("\n", 0, written)
         found.append((match.group(1) if match else "", part[taken:], lines))
     return found
 
@@ -158,7 +171,7 @@ def targets_of(text: str) -> tuple[list[str], str, str]:
     """Assignment targets, the annotation of the first, and the right-hand side; no targets when it is none."""
     if simple := _SIMPLE_TARGET.match(text):
         right = text[simple.end() :]
-        if "=" not in right or not _FLAT_EQUAL.search(flatten(right)):
+        if "=" not in right or not (_PERHAPS_TARGET.match(right) and _FLAT_EQUAL.search(flatten(right))):
             return [simple.group(1)], "", right.strip()
     left = text[: text.find("=") if "=" in text else 0]
     if not left or left.count("(") != left.count(")") or left.count("[") != left.count("]"):

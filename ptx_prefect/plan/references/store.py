@@ -105,11 +105,13 @@ def _load(path: Path) -> tuple[list[Any], memoryview, int, _State]:
 def _unpacked(rows: Iterable[Any], packed: memoryview) -> dict[str, Record]:
     """The records by path, from their plain fields and the lengths of the packed ones, which lie one behind another."""
     records, begin = {}, 0
-    for *plain, lengths in rows:
-        parts = []
-        for length in lengths:
-            parts.append(packed[begin : begin + length])
-            begin += length
+    for *plain, (interface, consulted, facts, references) in rows:
+        parts = [
+            packed[begin : (begin := begin + interface)],
+            packed[begin : (begin := begin + consulted)],
+            packed[begin : (begin := begin + facts)],
+            packed[begin : (begin := begin + references)],
+        ]
         records[plain[0]] = Record(*plain, *parts)
     return records
 
