@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,18 @@ def _large(root: Path) -> Path:
 def test_several_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forks: bool) -> None:
     root = _large(tmp_path)
     monkeypatch.setattr(children, "_runs_alone", lambda: forks)
+    started: list[int] = []
+    start = children.Child.__init__
+
+    def start_and_note(self: children.Child, *arguments: Any) -> None:
+        start(self, *arguments)
+        started.append(self._pid)
+
+    monkeypatch.setattr(children.Child, "__init__", start_and_note)
 
     assert read_references(root, jobs=3).edges == read_references(root, jobs=1).edges
-    with pytest.raises(ChildProcessError):  # none is left, not even as a zombie
-        os.waitpid(-1, os.WNOHANG)
+    assert len(started) == 2
+    assert not any(Path("/proc", str(pid)).exists() for pid in started)  # none is left, not even as a zombie
 
 
 @pytest.mark.parametrize("forks", [True, False])
