@@ -12,7 +12,7 @@ from ptx_prefect.plan.references import children, read_references
 
 def _large(root: Path) -> Path:
     body = "from mod0 import f0\n" + "".join(f"def f{n}(x):\n    return f0(x)\n" for n in range(4000))
-    for n in range(6):
+    for n in range(8):
         (root / f"mod{n}.py").write_text(body)
     return root
 
@@ -31,7 +31,7 @@ def test_several_processes_give_what_one_gives(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(children.Child, "__init__", start_and_note)
 
     assert read_references(root, jobs=3).edges == read_references(root, jobs=1).edges
-    assert len(started) == 2
+    assert len(started) == 2, "as many files as three processes are worth"
     assert not any(Path("/proc", str(pid)).exists() for pid in started)  # none is left, not even as a zombie
 
 
