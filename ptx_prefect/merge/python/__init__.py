@@ -9,7 +9,6 @@ from ptx_prefect.merge.edits import edits
 from ptx_prefect.merge.fold import fold
 from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
-from ptx_prefect.merge.python.annotations import union_proposal
 from ptx_prefect.merge.python.clashes import solve
 from ptx_prefect.merge.python.exports import REASON, exports_settled
 from ptx_prefect.merge.python.guards import complaints_about
@@ -18,6 +17,7 @@ from ptx_prefect.merge.python.import_doubts import doubt_about
 from ptx_prefect.merge.python.imports import ImportClashError, merge_imports
 from ptx_prefect.merge.python.inclusion import said_twice
 from ptx_prefect.merge.python.names import enclosing_definition, is_valid, unbound_in
+from ptx_prefect.merge.python.proposals import with_proposal
 from ptx_prefect.merge.python.trust import is_trusted
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
@@ -47,22 +47,15 @@ def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, mar
         if not guarded.conflicts:
             return guarded
     merged = rendered(chunks, path=path, names=names, marker_size=marker_size, around=enclosing_definition)
-    return TextMerge(merged.text, tuple(_with_proposal(conflict) for conflict in merged.conflicts), merged.resolutions)
+    clashes = (chunk for chunk in chunks if isinstance(chunk, Clash))
+    return replace(merged, conflicts=tuple(map(with_proposal, merged.conflicts, clashes)))
 
 
 def _is_believed(woven: _Woven, base: str, ours: str, theirs: str) -> bool:
-    if any(doubt_about(block) for block in woven.imports):
+    mine, yours = edits(base, ours), edits(base, theirs)
+    if any(doubt_about(block, mine, yours) for block in woven.imports):
         return False
     return is_trusted(woven.merge.resolutions, base, ours, theirs)
-
-
-def _with_proposal(conflict: Conflict) -> Conflict:
-    """Sides that only annotate differently are a conflict of types, with the union written down for a person."""
-    proposal = union_proposal(*conflict.versions) if len(conflict.versions) == 2 else None
-    if proposal is None:
-        return conflict
-    reason = "the sides annotate differently; a union is proposed, not taken"
-    return replace(conflict, kind="type", proposal=proposal, reason=reason)
 
 
 def _guarded(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
 from ptx_prefect.merge.python.names import parsed
+from ptx_prefect.merge.python.rivalry import bodies_of
 from ptx_prefect.merge.surface import (
     CallShape,
     Signature,
@@ -96,6 +97,10 @@ def generator_but_valued(side: Edits, other: Edits) -> Iterator[str]:
     """Functions that ``side`` made generators, or plain again, while ``other`` counts on what they gave before."""
     if not any("yield" in line for lines in (side.added, side.removed) for line in lines):
         return
+    # Texts first: trees only where a function of which the other side writes gained or lost its yields.
+    was, becomes = (bodies_of(other.written, text) for text in (side.base, side.side))
+    if all(_generators(was[name]) == _generators(becomes[name]) for name in was.keys() & becomes.keys()):
+        return
     old, new = (surface_of(_encoded(text)) for text in (side.base, side.side))
     if old is None or new is None:
         return
@@ -110,6 +115,10 @@ def generator_but_valued(side: Edits, other: Edits) -> Iterator[str]:
     for use, places in now.items():
         if use.name in changed and len(places) > len(before.get(use, ())) and unmet(*changed[use.name], use.wants):
             yield use.name.removeprefix(f"{_MODULE}.")
+
+
+def _generators(bodies: Sequence[Sequence[str]]) -> int:
+    return sum(any("yield" in line for line in body) for body in bodies)
 
 
 _MODULE = "module"

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ptx_prefect.merge.alignment import align
 from ptx_prefect.merge.python.inclusion import fuller_side
 from ptx_prefect.merge.python.nesting import moved_along
 from ptx_prefect.merge.python.release_numbers import higher_release
@@ -19,6 +18,17 @@ from ptx_prefect.merge.python.tokens import TokenMerge, merge_tokens, plain_word
 from ptx_prefect.merge.threeway import Stretch, Versions, compare, cut
 
 Lines = Sequence[str]
+
+
+LAYOUT_ONLY = "one side changed the layout only"
+MOVED_IN_OR_OUT = "one side moved the lines in or out only"
+SPACED_OUT = "one side put in blank lines only"
+SAME_BUT_LAYOUT = "both sides differ in layout only"
+FULLER_SIDE = "one side has the other's edit too"
+OTHER_LINES = "the sides changed different lines"
+OTHER_WORDS = "the sides changed different words"
+SMALL_EDITS = "the sides made small edits apart"
+HIGHER_RELEASE = "both sides raised a version: the higher one stands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +49,34 @@ def _layout_only(clash: Versions) -> Solved | None:
     """One side changed the layout only: the other's edit stands, in that other's layout."""
     old, mine, yours = (plain_words("".join(lines)) for lines in (clash.base, clash.ours, clash.theirs))
     if mine == yours and moved_along(clash.ours, clash.theirs, clash.ours) == clash.ours:
-        return Solved(min(clash.ours, clash.theirs), "both sides differ in layout only")
+        return Solved(min(clash.ours, clash.theirs), SAME_BUT_LAYOUT)
     for words, plain, edited in ((mine, clash.ours, clash.theirs), (yours, clash.theirs, clash.ours)):
         lines = moved_along(clash.base, plain, edited) if words == old else None
         if lines is not None:
-            return Solved(lines, "one side changed the layout only")
+            return Solved(lines, _layout_of(clash.base, plain))
     return None
+
+
+def _layout_of(base: Lines, side: Lines) -> str:
+    """What kind of layout the side, which has the words of the base, gave them."""
+    old, new = ([line.rstrip() for line in lines if line.strip()] for lines in (base, side))
+    if old != new and [line.lstrip() for line in old] == [line.lstrip() for line in new]:
+        return MOVED_IN_OR_OUT
+    return SPACED_OUT if old == new and len(side) > len(base) else LAYOUT_ONLY
 
 
 def _fuller(clash: Versions) -> Solved | None:
     lines = fuller_side(clash)
-    return None if lines is None else Solved(lines, "one side has the other's edit too")
+    return None if lines is None else Solved(lines, FULLER_SIDE)
 
 
 def _release(clash: Versions) -> Solved | None:
     lines = higher_release(clash)
-    return None if lines is None else Solved(lines, "both sides raised a version: the higher one stands")
+    return None if lines is None else Solved(lines, HIGHER_RELEASE)
 
 
 def _line_by_line(clash: Versions) -> Solved | None:
-    """The sides changed different lines that merely touch, or one side's insertion completes the other's."""
+    """The sides changed different lines that merely touch, or both inserted whole definitions."""
     lines: list[str] = []
     reasons: list[str] = []
     changed: dict[int, list[str]] = {1: [], 2: []}
@@ -67,7 +85,7 @@ def _line_by_line(clash: Versions) -> Solved | None:
     for stretch in compare(clash.base, clash.ours, clash.theirs, touching=False):
         part = cut(clash, stretch)
         if stretch.changed_by == 3 and part.ours != part.theirs:
-            solved = _contained(part) or _both_add_definitions(clash, stretch)
+            solved = _both_add_definitions(clash, stretch)
             if solved is None:
                 return None
             reasons.append(solved.reason)
@@ -81,17 +99,7 @@ def _line_by_line(clash: Versions) -> Solved | None:
         previous = stretch.changed_by
     if touching and not _are_independent(changed[1], changed[2]):
         return None
-    return Solved(tuple(lines), "; ".join(dict.fromkeys(reasons)) or "the sides changed different lines")
-
-
-def _contained(part: Versions) -> Solved | None:
-    """One side made the other's change and added lines to it."""
-    for less, more in ((part.ours, part.theirs), (part.theirs, part.ours)):
-        if len(less) >= len(more) or all(is_trivial(line) for line in less):
-            continue
-        if sum(size for _, _, size in align(less, more)) == len(less):
-            return Solved(more, "one side's change contains the other's")
-    return None
+    return Solved(tuple(lines), "; ".join(dict.fromkeys(reasons)) or OTHER_LINES)
 
 
 _HEADER = re.compile(r"(async\s+def|def|class|@|#)")
@@ -164,7 +172,7 @@ def _word_by_word(clash: Versions) -> Solved | None:
     if not is_small and not _are_apart(clash.base, merged):
         return None
     merged_lines = tuple(f"{line}\n" for line in merged.text.split("\n")[:-1])
-    return Solved(merged_lines, "the sides made small edits apart" if is_small else "the sides changed different words")
+    return Solved(merged_lines, SMALL_EDITS if is_small else OTHER_WORDS)
 
 
 _TOUCHED_LINES = 2

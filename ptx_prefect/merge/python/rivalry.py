@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
@@ -13,7 +13,7 @@ from ptx_prefect.merge.python.names import enclosing_definition
 
 _DEFINED = re.compile(r"[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)")
 _ARGUMENT = re.compile(r"[ \t]*\w+=[^\n]*,[ \t]*$")
-_HEADER_OF = r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{}\b"
+_HEADER = re.compile(r"^([ \t]*)(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)", re.M)
 _ASSIGNED = re.compile(r"[ \t]+(\w+)[ \t]*(?:[-+*/|&^%@]|\*\*|//|<<|>>)?=(?!=)")
 _ANY_ASSIGNED = re.compile(r"[ \t]*(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
 
@@ -50,26 +50,37 @@ def renamed_but_edited(side: Edits, other: Edits) -> Iterator[str]:
     if not (other.added or other.removed):
         return
     gone = {found.group(1) for line in side.removed if (found := _DEFINED.match(line))}
-    for name in sorted(name for name in gone if not re.search(_HEADER_OF.format(name), side.side, re.M)):
-        before, after = _body_of(name, other.base), _body_of(name, other.side)
-        if before and after and [line.strip() for line in before] != [line.strip() for line in after]:
+    if gone:
+        gone -= {found[2] for found in _HEADER.finditer(side.side)}
+    if not gone:
+        return
+    before, after = bodies_of(gone, other.base), bodies_of(gone, other.side)
+    for name in sorted(before.keys() & after.keys()):
+        old, new = before[name][0], after[name][0]
+        if old and new and [line.strip() for line in old] != [line.strip() for line in new]:
             yield name
 
 
-def _body_of(name: str, source: str) -> list[str]:
-    """The lines of the first definition of that name, less its header and blank lines."""
-    lines = split(source)
-    header = re.compile(rf"([ \t]*)(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(name)}\b")
-    start = next((index for index, line in enumerate(lines) if header.match(line)), None)
-    if start is None:
-        return []
-    depth = len(lines[start]) - len(lines[start].lstrip())
+def bodies_of(names: Collection[str], source: str) -> dict[str, list[list[str]]]:
+    """The lines of every definition of those names, in order, each less its header and blank lines."""
+    found: dict[str, list[list[str]]] = {}
+    for header in _HEADER.finditer(source):
+        if header[2] in names:
+            found.setdefault(header[2], []).append(_body(source, header.end(), len(header[1])))
+    return found
+
+
+def _body(source: str, start: int, depth: int) -> list[str]:
     body = []
-    for line in lines[start + 1 :]:
-        if line.strip() and len(line) - len(line.lstrip()) <= depth and line.lstrip()[0] not in ")]}":
+    at = source.find("\n", start) + 1
+    while 0 < at < len(source):
+        end = source.find("\n", at) + 1 or len(source)
+        line, at = source[at:end], end
+        if not line.strip():
+            continue
+        if len(line) - len(line.lstrip()) <= depth and line.lstrip()[0] not in ")]}":
             break
-        if line.strip():
-            body.append(line)
+        body.append(line)
     return body
 
 

@@ -188,7 +188,7 @@ def test_functions_under_the_same_decorator_are_not_one_said_twice() -> None:
     ("base", "ours", "theirs", "wanted"),
     [
         ('__version__ = "2.12.10"\n', '__version__ = "2.13.0.dev1"\n', '__version__ = "2.12.11"\n', "2.13.0.dev1"),
-        ('__version__ = "4.1.0rc1"\n', '__version__ = "4.1.0rc2"\n', "__version__ = '4.1.0'\n", "4.1.0'"),
+        ('__version__ = "4.1.0rc1"\n', '__version__ = "4.2.0.dev1"\n', "__version__ = '4.1.0'\n", "4.2.0.dev1"),
         ("VERSION = (3, 1, 0)\n", "VERSION = (3, 2, 0)\n", "VERSION = (3, 1, 1)\n", "(3, 2, 0)"),
         ("version = '1.0'\nrelease = '1.0.0'\n", "version = '1.1'\nrelease = '1.1.0'\n", None, "1.1.0"),
     ],
@@ -208,6 +208,8 @@ def test_the_higher_release_number_stands(base: str, ours: str, theirs: str | No
         ("timeout = 10\n", "timeout = 20\n", "timeout = 30\n"),
         ('version = "1.0"\n', 'version = "1.1"\n', 'version = read("VERSION")\n'),
         ('version = "1.0"\n', 'version = "1.1"\n', 'version: str = "1.2"\n'),
+        ('__version__ = "4.1.0rc1"\n', '__version__ = "4.1.0rc2"\n', "__version__ = '4.1.0'\n"),
+        ('__version__ = "4.1.0"\n', '__version__ = "4.2.0.dev1"\n', "__version__ = '4.3.0'\n"),
         ('__version__ = "beta"\n', '__version__ = "gamma"\n', '__version__ = "delta"\n'),
         ('version = "1.0"\nrelease = "1"\n', 'version = "1.1"\nrelease = "2"\n', 'version = "1.2"\nrelease = "1.5"\n'),
     ],
@@ -223,24 +225,25 @@ def report(rows, stream):
 """
 
 
-def test_small_edits_of_one_long_statement_go_together_when_they_are_apart() -> None:
+def test_small_edits_of_one_long_statement_are_proposed_when_they_are_apart() -> None:
     ours = CALL.replace(b'"due"), \n', b'"due"),\n').replace(b"Orders of the day", b"Orders of today")
     theirs = CALL.replace(b"is_terminal(stream)", b"stream.isatty()")
     near = CALL.replace(b'title="Orders of the day"', b'heading="Orders of the day"')
 
-    both = merged_both_ways(CALL, ours, theirs)
-    assert both.content == ours.replace(b"is_terminal(stream)", b"stream.isatty()")
-    assert merged_both_ways(CALL, ours, near).conflicts
+    (both,) = merged_both_ways(CALL, ours, theirs).conflicts
+    assert both.proposal in ours.replace(b"is_terminal(stream)", b"stream.isatty()").decode()
+    assert [row.proposal for row in merged_both_ways(CALL, ours, near).conflicts] == [None]
 
 
-def test_a_line_edited_by_both_far_apart_is_merged() -> None:
+def test_a_line_edited_by_both_far_apart_is_proposed() -> None:
     base = b"def total(rows):\n    return sum(price(row, currency='EUR') * row.amount for row in rows if row.is_open)\n"
     ours = base.replace(b"price(row", b"net_price(row")
     theirs = base.replace(b"row.is_open", b"not row.is_closed")
     near = base.replace(b"price(row,", b"price(line,")
 
-    assert merged_both_ways(base, ours, theirs).content == theirs.replace(b"price(row", b"net_price(row")
-    assert merged_both_ways(base, ours, near).conflicts
+    (conflict,) = merged_both_ways(base, ours, theirs).conflicts
+    assert conflict.proposal == theirs.replace(b"price(row", b"net_price(row").decode().split("\n", 1)[1]
+    assert [row.proposal for row in merged_both_ways(base, ours, near).conflicts] == [None]
 
 
 def test_python_2_is_merged_where_one_version_is_taken_as_it_is() -> None:
