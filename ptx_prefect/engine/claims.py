@@ -1,7 +1,7 @@
 """Who is at what right now, among all runs that share a state directory: equal work is done once, not twice at once.
 
-A claim is a file that names its owner. It is void when that process is gone, however it ended; a run on another host
-is not seen.
+A claim is a symbolic link whose target names its owner: made in one step, so never half written. It is void when that
+process is gone, however it ended; a run on another host is not seen.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ import fcntl
 import json
 import os
 import threading
-import time
 from pathlib import Path
 
 from ptx_prefect.workers import process_tree
-
-HALF_WRITTEN_S = 5.0
-"""A claim without its owner's name that is younger than this is being written."""
 
 _here: set[str] = set()
 """Claims of all runs in this process: its number alone does not tell them apart from a run that crashed in it."""
@@ -31,8 +27,7 @@ class Claims:
         self._root = f"{state_dir}/claims"
         self._mine: set[str] = set()
         me = os.getpid()
-        text = json.dumps({"place": process_tree.place(), "owner": me, "started": process_tree.started(me)})
-        self._name = text.encode()
+        self._name = json.dumps({"place": process_tree.place(), "owner": me, "started": process_tree.started(me)})
 
     def __enter__(self) -> Claims:
         return self
@@ -90,23 +85,15 @@ class Claims:
         return True
 
     def _write(self, path: str) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(descriptor, self._name)
-        finally:
-            os.close(descriptor)
+        os.symlink(self._name, path)  # noqa: PTH211 - once a section, and text is at hand
 
 
 def _is_held(path: Path) -> bool:
     """Whether the process that wrote the claim is still at it; our own leftovers do not count."""
     try:
-        owner = json.loads(path.read_text(encoding="utf-8"))
+        owner = json.loads(path.readlink().as_posix())
         if owner["place"] != process_tree.place() or owner["owner"] == os.getpid():
             return False
         return bool(process_tree.started(int(owner["owner"])) == owner["started"])
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError, KeyError, TypeError):
-        with contextlib.suppress(OSError):
-            return time.time() - path.stat().st_mtime < HALF_WRITTEN_S
+    except (OSError, ValueError, KeyError, TypeError):  # Gone, or not one of ours: it holds nothing.
         return False

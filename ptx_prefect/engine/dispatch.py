@@ -80,6 +80,7 @@ class Dispatch:
         batches: Batches | None = None,
         memory: MemoryBook | None = None,
         settle: Settle = lambda _, outcome: outcome,
+        place_of: Callable[[str], str | None] = lambda _: None,
         limits: SharedLimits | None = None,
     ) -> None:
         self._limits = limits or SharedLimits()
@@ -88,6 +89,7 @@ class Dispatch:
         self._spending = spending
         self._room = Room(memory or MemoryBook(float("inf"), {}))
         self._settle = settle
+        self._place_of = place_of
         self._told: set[tuple[str, str]] = set()
         self._prepare = prepare
         self._pool = pool
@@ -349,6 +351,7 @@ class Dispatch:
             False,
             running.key,
             worker=running.slot,
+            directory=self._place_of(running.key) if running.key else None,
             earlier=self._earlier.get(name, ()),
         )
         self.tell(Event("section_finished", now_s, name, headline_of(outcome), outcome))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptx_prefect.engine.claims import Claims
 from ptx_prefect.engine.dispatch import Dispatch
-from ptx_prefect.engine.keys import canonical_json, inputs_digest, key_of, parts_of
+from ptx_prefect.engine.keys import canonical_json, inputs_digest, key_and_parts
 from ptx_prefect.engine.limits import SharedLimits
 from ptx_prefect.engine.load import MeasuredPool, memory_limit_mb
 from ptx_prefect.engine.perform import Request
@@ -183,6 +183,7 @@ class Execution:
             batches=_batches(plan),
             memory=MemoryBook(self._memory_limit_mb, _peaks(plan, site.state)),
             settle=self._settle,
+            place_of=self.store.place,
             limits=limits,
         )
 
@@ -204,10 +205,7 @@ class Execution:
     @property
     def records(self) -> dict[str, SectionRecord]:
         """How each section went, with the directory of its files."""
-        return {
-            name: replace(record, directory=self.store.place(record.key)) if record.key else record
-            for name, record in self.dispatch.records.items()
-        }
+        return dict(self.dispatch.records)
 
     def _freight_for_workers(self) -> Freight:
         from ptx_prefect.engine.cluster import Freight
@@ -290,9 +288,9 @@ class Execution:
         is_told = section.content and self.site.base is None
         inputs = section.content + ("" if is_told else self._digest_of_inputs(section.reads))
         prerequisites = [self.keys[other] for other in section.depends_on]
-        values: dict[str, Any] = {"fingerprint": fingerprint, "inputs_digest": inputs, "prerequisites": prerequisites}
-        self.keys[name] = key_of(section, **values)
-        self._parts[name] = parts_of(section, **values)
+        self.keys[name], self._parts[name] = key_and_parts(
+            section, fingerprint=fingerprint, inputs_digest=inputs, prerequisites=prerequisites
+        )
         return self._parts[name]
 
     def _digest_of_inputs(self, reads: tuple[str, ...]) -> str:

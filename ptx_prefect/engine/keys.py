@@ -17,7 +17,7 @@ from typing import Any
 from ptx_prefect.plan.plan import Section
 from ptx_prefect.tree.globs import find_files
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 """Raised when what a stored result means changes."""
 
 KEYED = {
@@ -31,6 +31,7 @@ KEYED = {
     "content": "its inputs, where planning has digested them",
     "writes": "what it may change; an edit outside is refused",
 }
+_WHOLE = tuple(name for name in KEYED if name not in ("depends_on", "config"))
 LEFT_OUT = {
     "timeout_s": "a finished result is as good under another deadline",
     "heartbeat_s": "as timeout_s",
@@ -51,10 +52,14 @@ def canonical_json(value: Any) -> str:
     return _encode(value)
 
 
-def key_of(
+SHORT = 80
+"""Longer parts are told by their digest."""
+
+
+def key_and_parts(
     section: Section, *, fingerprint: Mapping[str, Any], inputs_digest: str, prerequisites: Sequence[str]
-) -> str:
-    """The key of a section's result, in hex.
+) -> tuple[str, dict[str, str]]:
+    """The key, in hex, and what went into it for people: short values as they are, long ones as a digest.
 
     Args:
         section: as planned.
@@ -62,25 +67,14 @@ def key_of(
         inputs_digest: identity of the tree that it may read.
         prerequisites: the keys of the sections that it depends on, in its own order.
     """
-    fields = {name: getattr(section, name) for name in KEYED if name != "depends_on"}
-    value = [KEY_VERSION, fields, dict(fingerprint), inputs_digest, list(prerequisites)]
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-SHORT = 80
-"""Longer parts are told by their digest."""
-
-
-def parts_of(
-    section: Section, *, fingerprint: Mapping[str, Any], inputs_digest: str, prerequisites: Sequence[str]
-) -> dict[str, str]:
-    """What went into a key, part by part, for people: short values as they are, long ones as a digest."""
-    parts: dict[str, Any] = {name: getattr(section, name) for name in KEYED if name not in ("depends_on", "config")}
-    parts |= {f"config.{name}": value for name, value in section.config.items()}
-    parts |= {f"fingerprint.{name}": value for name, value in fingerprint.items()}
-    parts |= {"inputs": inputs_digest, "version": KEY_VERSION}
-    parts |= {f"result of {name}": key for name, key in zip(section.depends_on, prerequisites, strict=True)}
-    return {name: _short(canonical_json(value)) for name, value in parts.items()}
+    # Each part is put into text once: the key is of these texts, and the short ones are shown as they are.
+    parts = {name: _encode(getattr(section, name)) for name in _WHOLE}
+    parts |= {f"config.{name}": _encode(value) for name, value in section.config.items()}
+    parts |= {f"fingerprint.{name}": _encode(value) for name, value in fingerprint.items()}
+    parts |= {"inputs": _encode(inputs_digest), "version": _encode(KEY_VERSION)}
+    keyed = _encode([parts, list(prerequisites)])
+    parts |= {f"result of {name}": _encode(key) for name, key in zip(section.depends_on, prerequisites, strict=True)}
+    return hashlib.sha256(keyed.encode()).hexdigest(), {name: _short(text) for name, text in parts.items()}
 
 
 def _short(text: str) -> str:

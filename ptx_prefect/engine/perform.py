@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -70,9 +71,14 @@ class Request:
 _FIELDS = tuple(row.name for row in fields(Request))
 
 
+@lru_cache(maxsize=8)
+def _store_in(state_dir: str) -> Store:
+    return Store(Path(state_dir))
+
+
 def perform(request: Request) -> WorkerOutcome:
     """Run the section once. A finished result is on disk before this returns."""
-    store = Store(Path(request.state_dir))
+    store = _store_in(request.state_dir)
     try:
         if request.attempt == 1:
             store.forget(request.key)  # What an earlier run left there is none of this one's.
@@ -110,7 +116,7 @@ def perform_all(requests: Sequence[Request], *, within_s: float) -> list[WorkerO
 def work_once(request: Request) -> WorkerOutcome:
     """As :func:`perform`, for what follows the sections: keeping the result is the caller's."""
     try:
-        return _work(request, Path(Store(Path(request.state_dir)).place(request.key)))
+        return _work(request, Path(_store_in(request.state_dir).place(request.key)))
     except PtxError as error:
         return Failed(str(error), kind=type(error).__name__, permanent=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import secrets
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -45,10 +46,12 @@ class HereRunner:
 
     def __init__(self) -> None:
         self._tokens: dict[Any, str] = {}
+        self._name = secrets.token_hex(8)
+        self._count = itertools.count()
 
     def submit(self, requests: Sequence[Request], *, name: str, after: Sequence[Any]) -> Any:
         """As :class:`Runner`."""
-        token = secrets.token_hex(8)
+        token = f"{self._name}-{next(self._count)}"
         hand_over(token, requests)
         work: Any = run_section if len(requests) == 1 else run_batch
         future = work.submit(name, token, return_state=False, wait_for=after)

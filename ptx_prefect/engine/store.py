@@ -148,6 +148,8 @@ class Store:
 
     def lightened(self, key: str, outcome: Done) -> Done:
         """The same outcome, without its content where that is large and lies in the store."""
+        if outcome.changeset is None and isinstance(outcome.value, int | float | None):
+            return outcome
         with contextlib.suppress(OSError):
             if os.stat(f"{self.place(key)}/result.json").st_size > HELD_BYTES:  # noqa: PTH116 - once a section
                 return KeptDone(partial(self._content, key), usage=outcome.usage, log=outcome.log)

@@ -102,7 +102,7 @@ def _payload(job: Job) -> dict[str, Any]:
         "target": job.config["target"],
         "args": dict(job.config.get("args") or {}),
         "path": _search_path(job),
-        "workdir": os.path.realpath(job.workdir),
+        "workdir": _real(str(job.workdir)),
         "inputs": dict(job.inputs),
         "section": job.section,
         "description": job.description,
@@ -116,7 +116,7 @@ def _search_path(job: Job) -> list[str]:
     home = job.home or job.workdir
     extras = job.config.get("path") or ()
     places = (*(home / extra for extra in extras), home, job.workdir) if home != job.workdir or extras else (home,)
-    return [os.path.realpath(place) for place in dict.fromkeys(places)]
+    return [_real(str(place)) for place in dict.fromkeys(places)]
 
 
 def _outcome(said: Mapping[str, Any], job: Job, *, usage: Usage, log: str | None) -> WorkerOutcome:
@@ -167,6 +167,12 @@ def _missing(module: str, places: list[Path]) -> str | None:
         return None if importlib.util.find_spec(top) is not None else top
     except (ImportError, ValueError):
         return top
+
+
+@lru_cache(maxsize=64)
+def _real(path: str) -> str:
+    """Without symbolic links. Asked once for each place: thousands of sections share one."""
+    return os.path.realpath(path)
 
 
 def _digest(path: str) -> str:

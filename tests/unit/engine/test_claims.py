@@ -50,11 +50,15 @@ def test_what_another_process_holds_is_free_when_that_is_killed(tmp_path: Path, 
     claims.release_all()
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"place": "elsewhere", "owner": 1, "started": "0"}'])
-def test_a_damaged_claim_holds_nothing_for_long(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ptx_prefect.engine.claims.HALF_WRITTEN_S", 0.0)
-    (tmp_path / "claims").mkdir()
-    (tmp_path / "claims" / "key").write_text(text)
+@pytest.mark.parametrize("text", ["?", "{}", '{"place": "elsewhere", "owner": 1, "started": "0"}'])
+@pytest.mark.parametrize("is_link", [True, False])
+def test_what_names_no_owner_of_this_machine_holds_nothing(tmp_path: Path, text: str, is_link: bool) -> None:
+    claim = tmp_path / "claims" / "key"
+    claim.parent.mkdir()
+    if is_link:
+        claim.symlink_to(text)
+    else:
+        claim.write_text(text)
     claims = Claims(tmp_path)
 
     assert claims.take("key")

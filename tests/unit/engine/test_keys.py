@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ptx_prefect.engine.keys import KEYED, LEFT_OUT, canonical_json, inputs_digest, key_of
+from ptx_prefect.engine.keys import KEYED, LEFT_OUT, canonical_json, inputs_digest, key_and_parts
 from ptx_prefect.plan.plan import Section
 
 SECTION = Section("a", "d", "command", {"argv": ["x"]}, (), 1.0, 1.0, "default")
 
 
 def key(section: Section = SECTION, inputs: str = "i", prerequisites: tuple[str, ...] = ()) -> str:
-    return key_of(section, fingerprint={"v": 1}, inputs_digest=inputs, prerequisites=prerequisites)
+    section = replace(section, depends_on=tuple(f"p{index}" for index, _ in enumerate(prerequisites)))
+    return key_and_parts(section, fingerprint={"v": 1}, inputs_digest=inputs, prerequisites=prerequisites)[0]
 
 
 def test_every_field_of_a_section_is_keyed_or_left_out_for_a_reason() -> None:

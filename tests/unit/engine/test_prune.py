@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ptx_prefect.engine.keys import parts_of
+from ptx_prefect.engine.keys import key_and_parts
 from ptx_prefect.engine.store import IN_USE_S, Store
 from ptx_prefect.plan.plan import Section
 from ptx_prefect.run.outcomes import Done
@@ -90,7 +90,7 @@ def test_parts_are_short_and_name_each_thing_that_decides() -> None:
         estimate_s=1,
         estimate_from="spec",
     )
-    parts = parts_of(section, fingerprint={"version": 1}, inputs_digest="i", prerequisites=["k"])
+    _, parts = key_and_parts(section, fingerprint={"version": 1}, inputs_digest="i", prerequisites=["k"])
 
     assert parts["config.argv"] == '["make"]'
     assert parts["fingerprint.version"] == "1" and parts["result of p"] == '"k"'
