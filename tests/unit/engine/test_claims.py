@@ -50,20 +50,28 @@ def test_what_another_process_holds_is_free_when_that_is_killed(tmp_path: Path, 
     claims.release_all()
 
 
-@pytest.mark.parametrize("text", ["?", "{}", '{"place": "elsewhere", "owner": 1, "started": "0"}'])
-@pytest.mark.parametrize("is_link", [True, False])
-def test_what_names_no_owner_of_this_machine_holds_nothing(tmp_path: Path, text: str, is_link: bool) -> None:
-    claim = tmp_path / "claims" / "key"
-    claim.parent.mkdir()
-    if is_link:
-        claim.symlink_to(text)
-    else:
-        claim.write_text(text)
+@pytest.mark.parametrize("text", ["", "?", "{}", '{"place": "elsewhere", "owner": 1, "started": "0"}'])
+def test_what_names_no_process_of_this_machine_holds_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "key").write_text(text)
     claims = Claims(tmp_path)
 
     assert claims.take("key")
     claims.release_all()
-    assert list((tmp_path / "claims").glob("k*")) == []
+    assert [path.name for path in (tmp_path / "claims").iterdir()] == [".lock"]
+
+
+def test_runs_that_were_killed_leave_nothing_behind(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+    other.kill()
+    other.wait()
+    (left,) = (tmp_path / "claims").glob(".owner-*")
+    claims = Claims(tmp_path)
+    assert claims.take("another")
+
+    assert not left.exists()
+    claims.release_all()
+    assert [path.name for path in (tmp_path / "claims").iterdir()] == ["key"]
+    assert Claims(tmp_path).take("key")
 
 
 def test_where_no_claim_can_be_written_the_work_goes_on(tmp_path: Path) -> None:
