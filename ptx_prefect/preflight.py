@@ -6,6 +6,7 @@ Imports neither Prefect nor networkx: `ptx plan --check` answers at once, and `p
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import Any
 
 from ptx_prefect.errors import PtxError, SpecError, TreeError
 from ptx_prefect.plan.assignment import NO_WORKER, config_of, worker_of
+from ptx_prefect.plan.by_model import needs_components
+from ptx_prefect.run.models import model_of, models_without_price
 from ptx_prefect.settings import Settings, state_dir
 from ptx_prefect.spec import (
     Base,
@@ -31,7 +34,7 @@ from ptx_prefect.tree.location import output_place, place_of_base
 from ptx_prefect.tree.ours import check_output_directory
 from ptx_prefect.tree.publish import check_target, target_of
 from ptx_prefect.workers.environment import path_of_checks
-from ptx_prefect.workers.known import worker_for
+from ptx_prefect.workers.known import objections, worker_for
 
 
 def check_task(spec: TaskSpec, settings: Settings, *, source: str = "the task") -> None:
@@ -66,6 +69,7 @@ def _in_sectioning(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[s
             yield f"validate[{index}]", f"there is no program {argv[0]!r}; install it or check PATH"
     yield from _in_paths(spec)
     yield from _in_workers(spec, settings)
+    yield from models_without_price(_models_in(spec, settings), spec.budget, settings).items()
     if main.level == "test":
         yield from _in_suite(main.suite or Suite(), Path(spec.workdir))
     for index, step in enumerate(spec.after):
@@ -201,6 +205,18 @@ def _in_workers(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[str,
                 yield mistake
 
 
+def _models_in(spec: SectioningSpec, settings: Settings) -> Iterator[str]:
+    """The models that its chats would call; a reference that means none is told elsewhere."""
+    main, common = spec.main_task, worker_of(spec.worker) or worker_of(settings.default_worker)
+    asked = [worker_of(getattr(row, "worker", None)) or common for row in (*main.components, *spec.after)]
+    asked += [common] if main.level in ("file", "module") else []
+    asked += [worker_of(main.planner) or common, common] if needs_components(spec) else []
+    for kind, config in filter(None, asked):
+        if kind == "chat":
+            with contextlib.suppress(SpecError):
+                yield model_of(config.get("model", settings.default_model), settings).model
+
+
 def _in_suite(suite: Suite, workdir: Path) -> Iterator[tuple[str, str]]:
     """What the worker of all test sections objects to, at the suite's own keys."""
     config = {"coverage": suite.coverage, **({"python": suite.python} if suite.python is not None else {})}
@@ -224,9 +240,7 @@ def _in_worker(
         yield f"{place}.kind", 'is required: which worker? for example {"kind": "command", "argv": ["make", "x"]}'
         return
     try:
-        found: Mapping[str, str] = worker_for(kind).check(
-            config_of(component, kind, config, settings), workdir=Path(spec.workdir)
-        )
+        found = objections(kind, config_of(component, kind, config, settings), spec)
     except SpecError as error:
         found = {key.removeprefix("worker."): text for key, text in error.mistakes.items()}
     except PtxError as error:

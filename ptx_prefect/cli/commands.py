@@ -93,7 +93,7 @@ def plan(spec: Path, form: str | None, impacted_by: str | None, fresh: bool, che
 
     task = _only_impacted(read_spec(spec, fill=with_variables), impacted_by)
     if check:
-        _checked(task, spec)
+        _check_plan(_checked(task, spec), spec)
         click.echo(f"{spec}: a {task.mode} task without mistakes")
         return OK
     if not isinstance(task, SectioningSpec):
@@ -128,6 +128,23 @@ def _checked(task: TaskSpec, source: Path) -> TaskSpec:
 
     check_task(task, load_settings(), source=str(source))
     return task
+
+
+def _check_plan(task: TaskSpec, source: Path) -> None:
+    """What only a plan shows, where the task asks for it: that it gains nothing (`strict`), that sections overlap."""
+    from ptx_prefect.plan.by_model import needs_components
+    from ptx_prefect.settings import load_settings, state_dir
+    from ptx_prefect.spec import SectioningSpec
+    from ptx_prefect.workers.planner import plan_task
+
+    if not isinstance(task, SectioningSpec) or not (task.strict or task.on_overlap == "refuse"):
+        return
+    if needs_components(task):  # A model would have to be asked first.
+        return
+    try:
+        plan_task(task, load_settings(), state_dir=state_dir())
+    except SpecError as error:
+        raise SpecError(error.mistakes, str(source)) from error
 
 
 def _only_impacted(task: TaskSpec, revision: str | None) -> TaskSpec:

@@ -54,7 +54,7 @@ class Measured:
     """The run as a whole. ``wall_s`` from the start of the flow to the report; ``dispatch_s`` of the sections alone.
 
     ``workers`` is the most that the pool allowed, ``most_at_once`` how many of them were used, ``offered_s`` the time
-    that those were there for (worker seconds), ``pool`` its changes.
+    that those were there for (worker seconds), ``pool`` its changes. ``waited_s``: of ``wall_s``, waiting for a person.
     """
 
     wall_s: float
@@ -66,6 +66,7 @@ class Measured:
     usage: Mapping[str, Any] = field(default_factory=dict)
     offered_s: float | None = None
     pool: tuple[Mapping[str, Any], ...] = ()
+    waited_s: float = 0.0
 
 
 def make_report(
@@ -146,11 +147,12 @@ def summary_of(
     ran = _that_ran(records)
     sequential = sum(record.busy_s for record in ran)
     bound = max(critical_s, sequential / max(1, measured.workers))
+    at_work_s = measured.wall_s - measured.waited_s
     return ExecutionSummary(
         total_subtasks=total,
         parallel_executions=measured.most_at_once,
         execution_time=seconds_text(measured.wall_s),
-        speedup_factor=round(sequential / measured.wall_s, 2) if ran and measured.wall_s > 0 else None,
+        speedup_factor=round(sequential / at_work_s, 2) if ran and at_work_s > 0 else None,
         workers_used=measured.most_at_once if ran else 0,
         sync_points=sync_points,
         execution_seconds=round(measured.wall_s, 3),

@@ -20,7 +20,7 @@ from ptx_prefect.settings import Settings
 from ptx_prefect.spec import AfterStep, SectioningSpec
 from ptx_prefect.tree import Changeset
 from ptx_prefect.tree.location import own_slug_of
-from ptx_prefect.workers.known import worker_for
+from ptx_prefect.workers.known import objections, worker_for
 
 VERDICT: Mapping[str, Any] = {
     "type": "object",
@@ -61,7 +61,7 @@ def check_after(spec: SectioningSpec, settings: Settings) -> None:
     for index, step in enumerate(spec.after):
         try:
             kind, config = _worker(step, spec, settings)
-            found = worker_for(kind).check(config, workdir=Path(spec.workdir))
+            found = objections(kind, config, spec)
         except SpecError as error:
             found = error.mistakes
         except PtxError as error:

@@ -1,8 +1,8 @@
 """Who is at what right now, among all runs that share a state directory: equal work is done once, not twice at once.
 
 A claim is a hard link to one file of its run, which names the process: made in one step, so never half written, and for
-a tenth of what a file of its own costs. It is void when that process is gone, however it ended; a run on another host is
-not seen.
+a tenth of what a file of its own costs. It is void when that process is gone, however it ended; a run on another host
+is not seen.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Claims:
 
     def _written(self, path: str) -> bool:
         try:
-            os.link(self._owner, path)  # noqa: PTH200 - once a section, and text is at hand
+            os.link(self._owner, path)
         except FileNotFoundError:
             self._introduce()
             return self._written(path)
@@ -87,7 +87,7 @@ class Claims:
             if _is_held(path):
                 return False
             path.unlink(missing_ok=True)
-            os.link(self._owner, path)  # noqa: PTH200 - as above
+            os.link(self._owner, path)
         return True
 
     def _introduce(self) -> None:

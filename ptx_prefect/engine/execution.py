@@ -34,9 +34,10 @@ from ptx_prefect.run.records import Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import RetryPolicy, Scheduler, Start
 from ptx_prefect.run.simulate import best_priority
 from ptx_prefect.settings import Settings
+from ptx_prefect.spec import TaskSpec
 from ptx_prefect.tree import Base, Changeset
 from ptx_prefect.tree.globs import missing_of
-from ptx_prefect.workers.known import worker_for
+from ptx_prefect.workers.known import objections, worker_for
 
 if TYPE_CHECKING:
     from ptx_prefect.engine.cluster import Freight
@@ -78,7 +79,7 @@ class Site:
     output: Path | None = None
 
 
-def check_sections(plan: Plan, workdir: Path) -> None:
+def check_sections(plan: Plan, spec: TaskSpec) -> None:
     """Ask every section's worker whether it can do it.
 
     Raises:
@@ -87,13 +88,13 @@ def check_sections(plan: Plan, workdir: Path) -> None:
     mistakes: dict[str, str] = {}
     alike: dict[tuple[str, str], list[str]] = {}
     asked: dict[tuple[str, str], Mapping[str, str]] = {}
-    if not workdir.is_dir():
-        mistakes["workdir"] = f"{str(workdir)!r} is not a directory"
+    if not Path(spec.workdir).is_dir():
+        mistakes["workdir"] = f"{spec.workdir!r} is not a directory"
     for section in plan.sections:
         same = section.worker, canonical_json(section.config)
         if same not in asked:
             try:
-                asked[same] = worker_for(section.worker).check(section.config, workdir=workdir)
+                asked[same] = objections(section.worker, section.config, spec)
             except WorkerError as error:
                 asked[same] = {"kind": str(error)}
         for place, text in asked[same].items():

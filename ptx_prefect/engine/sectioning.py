@@ -51,7 +51,7 @@ def run_sectioning(spec: SectioningSpec, settings: Settings, *, fresh: bool = Fa
     spending = Spending(spec.budget, settings)
     ledger = spending.ledger if spec.budget else None
     spec, plan = plan_task(spec, settings, state_dir=state, ledger=ledger, fresh=fresh)
-    check_sections(plan, Path(spec.workdir))
+    check_sections(plan, spec)
     check_after(spec, settings)
     if settings.result_storage is not None:
         check_storage(settings.result_storage)
@@ -99,6 +99,7 @@ def _to_report(
         dispatch_s=dispatch_s,
         workers=execution.pool.adaptive.most_reached,
         offered_s=execution.pool.adaptive.offered_s(dispatch_s, used=execution.dispatch.most_at_once),
+        waited_s=float((aggregated.review or {}).get("waited_seconds") or 0.0),
         pool=tuple(asdict(change) for change in execution.pool.adaptive.changes),
         most_at_once=execution.dispatch.most_at_once,
         was_stopped=type(stopped).__name__ if stopped else "",

@@ -301,7 +301,7 @@ class _Voting:
             return {}
         learned = Durations(self.state).estimates(SECTIONS_SCOPE)
         plan = plan_votes(self.spec, parts, self.settings, learned)
-        check_sections(plan, self.workdir)
+        check_sections(plan, self.spec)
         base, reference = empty_base(self.state) if _need_a_place(parts) else (None, None)
         execution = Execution(
             plan,

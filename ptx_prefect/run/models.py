@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from ptx_prefect.errors import SpecError
 from ptx_prefect.settings import ModelAlias, Price, Settings
+from ptx_prefect.spec import Budget
 from ptx_prefect.strict import nearest
 
 Protocol = Literal["anthropic", "openai", "openai-responses"]
@@ -106,6 +107,15 @@ def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
     except LookupError:
         return None
     return Price(input=float(found.input_price), output=float(found.output_price))
+
+
+def models_without_price(models: Iterable[str], budget: Budget | None, settings: Settings) -> dict[str, str]:
+    """The mistake in a budget in dollars where nobody knows what a model costs: its calls would not be made."""
+    if budget is None or budget.usd is None:
+        return {}
+    unknown = [model for model in dict.fromkeys(models) if price_of(model, settings.prices) is None]
+    told = f"no price is known for {', '.join(map(repr, unknown))}, so no call would be made"
+    return {"budget.usd": f"{told}; add it to the settings (prices), or limit calls or tokens"} if unknown else {}
 
 
 def cost_usd(price: Price, *, input_tokens: int, output_tokens: int) -> float:

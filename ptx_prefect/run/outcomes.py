@@ -52,12 +52,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """Killed with its whole process group. ``why`` is ``"deadline"`` or ``"silent"`` (no heartbeat)."""
+    """Killed with its whole process group. ``why`` is ``"deadline"`` or ``"silent"`` (no heartbeat).
+
+    ``during`` is what it was at, where the worker knows: the test that ran.
+    """
 
     limit_s: float
     why: str = "deadline"
     usage: Usage = field(default_factory=Usage)
     log: str | None = None
+    during: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,12 @@ def headline_of(outcome: Outcome) -> str:
             return "done"
         case Failed(reason=reason):
             return reason
-        case TimedOut(limit_s=limit_s, why="silent"):
-            return f"silent for {limit_s:g} s: no output, no CPU, no beat; killed with its children"
-        case TimedOut(limit_s=limit_s):
-            return f"not done within its deadline of {limit_s:g} s; killed with its children"
+        case TimedOut(limit_s=limit_s, why="silent", during=during):
+            what = f"silent for {limit_s:g} s: no output, no CPU, no beat"
+            return f"{what}{f' in {during}' if during else ''}; killed with its children"
+        case TimedOut(limit_s=limit_s, during=during):
+            what = f"not done within its deadline of {limit_s:g} s"
+            return f"{what}{f'; {during} was running' if during else ''}; killed with its children"
         case OverMemory(peak_mb=peak, limit_mb=limit):
             return f"used {peak:.0f} MB, the limit is {limit:.0f} MB; stopped"
         case RateLimited(provider=provider, retry_after_s=wait):

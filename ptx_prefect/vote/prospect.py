@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptx_prefect.errors import SpecError
-from ptx_prefect.run.models import model_of, price_of
+from ptx_prefect.run.models import model_of, models_without_price
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import Voter, VotingSpec, WorkerRef
 from ptx_prefect.vote.criteria import known_criterion
@@ -67,11 +67,7 @@ def prospect_of(spec: VotingSpec, settings: Settings) -> Prospect:
 
 def mistakes_in_prices(spec: VotingSpec, settings: Settings) -> dict[str, str]:
     """A budget in dollars with models whose price nobody knows: their calls would not be made, one after the other."""
-    if spec.budget is None or spec.budget.usd is None:
-        return {}
-    unknown = [model for model in _models_in(spec, settings) if price_of(model, settings.prices) is None]
-    told = f"no price is known for {', '.join(map(repr, unknown))}, so no call would be made"
-    return {"budget.usd": f"{told}; add it to the settings (prices), or limit calls or tokens"} if unknown else {}
+    return models_without_price(_models_in(spec, settings), spec.budget, settings)
 
 
 def _models_in(spec: VotingSpec, settings: Settings) -> tuple[str, ...]:

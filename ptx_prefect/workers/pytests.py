@@ -37,7 +37,7 @@ from typing import Any
 
 from ptx_prefect.errors import WorkerError
 from ptx_prefect.plan.suite import key_of_test
-from ptx_prefect.run.outcomes import Done, Failed, Usage, WorkerOutcome
+from ptx_prefect.run.outcomes import Done, Failed, TimedOut, Usage, WorkerOutcome
 from ptx_prefect.strict import nearest
 from ptx_prefect.workers.crashes import Crash, add_cases_of, add_crash, read_journal, running_test
 from ptx_prefect.workers.endings import (
@@ -146,6 +146,8 @@ class _Runs:
             reason = f"the interpreter ended in {names} ({crash.how}); what stands behind was not run{tail_of(ended)}"
             return Failed(reason, "crashed", permanent=True, usage=usage, log=str(self._job.log_path))
         early = outcome_unless_exited(ended, order)
+        if isinstance(early, TimedOut):
+            return dataclasses.replace(early, during=running_test(files.journal) or "")
         if early is not None:
             return early
         crashed = []

@@ -96,3 +96,57 @@ def test_every_relative_path_starts_in_workdir(place: Path, tmp_path_factory: py
 
         assert mistakes_in(place, base="repo", merged_output="new") == {}
         assert "does not exist" in mistakes_in(place / "repo", base="repo")["base"]
+
+
+def with_worker(worker: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    return {"main_task": {"description": "d", "components": [{"name": "a", "worker": worker}]}, **keys}
+
+
+def test_a_command_finds_its_directory_and_program_in_the_base(place: Path) -> None:
+    (place / "repo" / "tools").mkdir()
+    (place / "repo" / "tools" / "make.sh").write_text("#!/bin/sh\n")
+    (place / "repo" / "tools" / "make.sh").chmod(0o755)
+    (place / "beside").mkdir()
+    there = {"kind": "command", "argv": ["./make.sh"], "cwd": "tools"}
+    not_there = {"kind": "command", "argv": ["true"], "cwd": "beside"}
+
+    assert mistakes_in(place, **with_worker(there, base="repo")) == {}
+    (found,) = mistakes_in(place, **with_worker(not_there, base="repo")).values()
+    assert found == f"'beside' is not a directory in {str(place / 'repo')!r}"
+    assert mistakes_in(place, **with_worker(not_there)) == {}
+
+
+def test_what_a_revision_holds_need_not_be_checked_out(place: Path) -> None:
+    worker = {"kind": "command", "argv": ["true"], "cwd": "beside"}
+    (place / "beside").mkdir()
+
+    assert mistakes_in(place, **with_worker(worker, base={"path": "repo", "revision": "HEAD"})) == {}
+
+
+def test_a_function_may_be_in_the_base(place: Path) -> None:
+    (place / "repo" / "only_there.py").write_text("def f(): pass\n")
+    worker = {"kind": "callable", "target": "only_there:f"}
+
+    assert mistakes_in(place, **with_worker(worker, base="repo")) == {}
+    assert list(mistakes_in(place, **with_worker(worker))) == ["main_task.components[0].worker.target"]
+
+
+MODEL = {"provider": "openai", "model": "nobody-knows-it", "base_url": "http://127.0.0.1:9/v1", "key_env": ""}
+CHAT = {"kind": "chat", "model": MODEL}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        with_worker(CHAT),
+        {"worker": CHAT, "main_task": {"description": "d"}},
+        {"worker": CHAT, "main_task": {"description": "d", "level": "file", "root": "repo"}},
+        {"after": [{"name": "judge", "worker": CHAT}]},
+    ],
+    ids=["section", "planner", "level", "after"],
+)
+def test_dollars_cannot_limit_a_model_without_a_price(keys: dict[str, Any], place: Path) -> None:
+    found = mistakes_in(place, **keys, budget={"usd": 1})
+
+    assert list(found) == ["budget.usd"] and "no price is known for 'nobody-knows-it'" in found["budget.usd"]
+    assert mistakes_in(place, **keys, budget={"tokens": 1000}) == {}

@@ -13,7 +13,7 @@ import pytest
 
 from ptx_prefect.errors import MergeError
 from ptx_prefect.merge.test_reports import combine_coverage, coverage_config_of, merge_junit
-from ptx_prefect.run.outcomes import Done, Failed
+from ptx_prefect.run.outcomes import Done, Failed, TimedOut, headline_of
 from ptx_prefect.workers.test_totals import read_cases, totals_of
 
 PACKAGE = """\
@@ -197,6 +197,19 @@ def test_failed_tests_are_permanent_and_keep_their_reports(suite: Path, run_sect
     assert outcome.value["totals"]["failed"] == 2 and outcome.value["totals"]["errors"] == 2
     assert Path(outcome.value["junit"]).is_file()
     assert "tests.test_b::test_fails" in outcome.reason
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_section_that_takes_too_long_names_the_test_that_was_running(
+    suite: Path, run_section: Any, warm: bool
+) -> None:
+    text = "import time\ndef test_quick(): pass\ndef test_endless(): time.sleep(60)\n"
+    (suite / "tests" / "test_slow.py").write_text(text)
+    config = {"tests": ["tests/test_slow.py"], "rootdir": str(suite), "warm": warm}
+    outcome = run_section("pytest", config, deadline_s=6.0)
+
+    assert isinstance(outcome, TimedOut) and outcome.during == "tests/test_slow.py::test_endless"
+    assert "test_endless was running" in headline_of(outcome)
 
 
 CRASHING = """\

@@ -268,3 +268,28 @@ def test_thousands_of_mistakes_do_not_fill_the_screen(tmp_path: Path, capsys: py
     assert main(["plan", "--check", str(tmp_path / "task.json")]) == 2
     shown = capsys.readouterr().err.splitlines()
     assert "3000 mistakes" in shown[0] and shown[-1] == "  ... and 2980 more" and len(shown) == 22
+
+
+@pytest.mark.parametrize(
+    ("task", "remedy"),
+    [
+        (sectioning(strict=True), "only one section"),
+        (sectioning(PART, PART | {"name": "b", "depends_on": ["a"]}, strict=True), "nothing runs in parallel"),
+        (
+            sectioning(PART | {"writes": ["x/"]}, PART | {"name": "b", "writes": ["x/y"]}, on_overlap="refuse"),
+            "would write the same files",
+        ),
+    ],
+    ids=["one section", "chain", "overlap"],
+)
+def test_check_refuses_what_the_task_asks_to_be_refused(
+    task: dict[str, Any], remedy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(task))
+    code = main(["plan", "--check", str(path)])
+    asked = capsys.readouterr()
+    path.write_text(json.dumps({key: value for key, value in task.items() if key not in ("strict", "on_overlap")}))
+
+    assert code != 0 and remedy in asked.err, asked
+    assert main(["plan", "--check", str(path)]) == 0

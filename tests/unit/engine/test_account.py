@@ -20,6 +20,15 @@ def test_a_worker_without_work_is_not_counted_as_used() -> None:
     assert performance_of([record], measured, critical_s=10.0).worker_utilization == 1.0
 
 
+def test_what_was_spent_waiting_for_a_person_slows_nothing_down() -> None:
+    record = SectionRecord("one", Done(), 1, 0.0, 10.0, 10.0, False, "k", worker=0)
+    measured = Measured(wall_s=610.0, dispatch_s=10.0, workers=1, most_at_once=1, waited_s=600.0)
+
+    summary = summary_of([record], measured, total=1, sync_points=1, critical_s=10.0)
+
+    assert (summary.speedup_factor, summary.execution_seconds) == (1.0, 610.0)
+
+
 def test_every_attempt_has_a_bar_of_its_own() -> None:
     earlier = (Attempt(Failed("no"), 0.0, 5.0, 0), Attempt(Failed("no"), 6.0, 11.0, 1))
     record = SectionRecord("one", Done(), 3, 13.0, 18.0, 15.0, False, "k", worker=0, earlier=earlier)
