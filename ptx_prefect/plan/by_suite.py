@@ -92,7 +92,7 @@ def _impacted(
     nodeids = [nodeid for nodeid, _, _ in collected.tests]
     root, revision = Path(collected.rootdir), suite.impacted_by or "HEAD"
     outputs = [str(Path(spec.output_dir).resolve())] if spec.output_dir else []
-    found = impacted_since(root, revision, nodeids, state_dir=state_dir, outputs=outputs)
+    found = impacted_since(root, revision, nodeids, state_dir=state_dir, outputs=outputs, task_id=spec.task_id)
     why = f"; {found.everything_because}" if found.everything_because else ""
     if not found.changed:
         why = "; nothing that a test could read has changed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,16 +37,27 @@ class Impact:
 
 
 def impacted_since(
-    root: Path, revision: str, tests: Sequence[str], *, state_dir: Path | None = None, outputs: Sequence[str] = ()
+    root: Path,
+    revision: str,
+    tests: Sequence[str],
+    *,
+    state_dir: Path | None = None,
+    outputs: Sequence[str] = (),
+    task_id: str | None = None,
 ) -> Impact:
     """The tests that the difference between a git revision and the files on disk can reach.
 
     Args:
         root: where pytest's node ids start, inside a git repository.
         outputs: directories that runs write into, beside the default one: what changes there is no input.
+        task_id: of the task that asks: its own file, and the new schema that `ptx init` puts beside it, are no input.
     """
     ours = {(root / output).resolve() for output in outputs}
-    changes = [change for change in changes_since(root, revision) if not _is_output(root, change.path, ours)]
+    changes = [
+        change
+        for change in changes_since(root, revision)
+        if not _is_output(root, change.path, ours) and not _is_own_task(change, task_id)
+    ]
     if not changes:
         return Impact((), ())
     return impacted_tests(read_references(root, state_dir=state_dir), changes, tests)
@@ -55,6 +67,19 @@ def _is_output(root: Path, path: str, outputs: set[Path]) -> bool:
     if OUTPUT_FOLDER in path.split("/"):
         return True
     return bool(outputs) and not outputs.isdisjoint((root / path).resolve().parents)
+
+
+def _is_own_task(change: FileChange, task_id: str | None) -> bool:
+    if task_id is None or change.after is None or not change.path.endswith(".json"):
+        return False
+    try:
+        data = json.loads(change.after)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(data, dict):
+        return False
+    is_new_schema = change.before is None and data.get("title") == "ptx task"
+    return is_new_schema or ("main_task" in data and data.get("task_id") == task_id)
 
 
 def impacted_tests(

@@ -230,6 +230,19 @@ def test_changes_since_a_revision_include_new_files(tmp_path: Path) -> None:
     assert impact.changed == ("lib/text.py::shout", "tests/test_new.py::test_new")
 
 
+def test_the_file_of_the_task_that_asks_is_read_by_no_test(tmp_path: Path) -> None:
+    root = write(tmp_path, LIBRARY)
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    (root / "lib/text.py").write_text(LIBRARY["lib/text.py"].replace("'!'", "'?'"))
+    write(root, {"suite.json": '{"task_id": "mine", "main_task": {}}', "task.schema.json": '{"title": "ptx task"}'})
+    mine = impacted_since(root, "HEAD", TESTS, task_id="mine")
+
+    assert mine.tests == ("tests/test_text.py::test_shout",)
+    assert impacted_since(root, "HEAD", TESTS, task_id="another").tests == tuple(TESTS)
+
+
 def test_an_unknown_revision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="git cannot tell"):
         impacted_since(tmp_path, "HEAD", TESTS)
