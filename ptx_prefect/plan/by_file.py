@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +29,7 @@ def sections_by_file(
     root: Path,
     patterns: Sequence[str],
     *,
+    names: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
     references: References | None = None,
     seconds: Mapping[str, float] | None = None,
@@ -40,6 +41,7 @@ def sections_by_file(
     """The files that match, as sections in an order that respects their dependencies.
 
     Args:
+        names: the files of the tree, by path; default: what lies below ``root``.
         references: when given, a file waits for the files it refers to, and files that refer to each other in a
             circle become one section (see ``on_cycle``); without, the files are independent.
         seconds: expected time by path; a file without one is taken to be worth a task, so nothing is batched with it.
@@ -51,7 +53,7 @@ def sections_by_file(
     Raises:
         PlanError: no file matches; files refer to each other in a circle and ``on_cycle`` is ``"error"``.
     """
-    files = sorted(_matching(root, patterns, exclude))
+    files = matching(names_below(root) if names is None else names, patterns, exclude)
     if not files:
         raise PlanError(f"no file under {str(root)!r} matches {list(patterns)!r}; check the globs and the root")
     needs = _needs(files, references)
@@ -66,15 +68,22 @@ def sections_by_file(
     return tuple(_drafts(batches, needs, seconds, overhead_s, references))
 
 
-def _matching(root: Path, patterns: Sequence[str], exclude: Sequence[str]) -> Iterator[str]:
+def matching(names: Iterable[str], patterns: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    """Those that match, sorted; hidden folders and those of tools are left out."""
     is_wanted, is_excluded = matcher_of(patterns), matcher_of(exclude)
+    return sorted(name for name in names if is_wanted(name) and not is_excluded(name) and not _is_skipped(name))
+
+
+def _is_skipped(path: str) -> bool:
+    return any(folder[0] == "." or folder in _SKIPPED for folder in path.split("/")[:-1])
+
+
+def names_below(root: Path) -> Iterator[str]:
+    """What lies in a directory, by path."""
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if name[0] != "." and name not in _SKIPPED)
+        folders[:] = sorted(name for name in folders if not _is_skipped(f"{name}/"))
         inside = Path(folder).relative_to(root).as_posix()
-        for name in names:
-            path = name if inside == "." else f"{inside}/{name}"
-            if is_wanted(path) and not is_excluded(path):
-                yield path
+        yield from (name if inside == "." else f"{inside}/{name}" for name in names)
 
 
 def _needs(files: Sequence[str], references: References | None) -> dict[str, tuple[str, ...]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ptx_prefect.plan.by_file import FILE_CAP, sections_by_file
+from ptx_prefect.plan.by_file import FILE_CAP, matching, sections_by_file
 from ptx_prefect.plan.by_module import MODULE_CAP, sections_by_module
 from ptx_prefect.plan.draft import SectionDraft
 from ptx_prefect.plan.references import References, read_references
 from ptx_prefect.spec import SectioningSpec
+from ptx_prefect.tree.base import names_of_tree
 from ptx_prefect.tree.location import place_of_base
 
 FILES = "{files}"
@@ -40,8 +41,9 @@ def drafts_of(
     """
     if spec.main_task.level == "file":
         return _by_file(spec, state_dir, notes, seconds or {}, parallelism)
-    task = spec.main_task
-    references = read_references(tree_root(spec), state_dir=state_dir)
+    task, root = spec.main_task, tree_root(spec)
+    wanted = matching(_names_of(spec), task.include, task.exclude)
+    references = read_references(root, files=_on_disk(wanted, root, notes), state_dir=state_dir)
     known = seconds if seconds and all(path in seconds for path in references.files) else None
     cut = sections_by_module(references, cap=task.sections or MODULE_CAP, seconds=known, on_cycle=spec.on_cycle)
     notes.append(
@@ -60,11 +62,16 @@ def _by_file(
     spec: SectioningSpec, state_dir: Path, notes: list[str], seconds: Mapping[str, float], parallelism: int
 ) -> tuple[SectionDraft, ...]:
     task, root = spec.main_task, tree_root(spec)
-    references = read_references(root, state_dir=state_dir) if task.order == "references" else None
+    names = _names_of(spec)
+    references = None
+    if task.order == "references":
+        there = _on_disk(matching(names, ("**/*.py",), ()), root, notes)
+        references = read_references(root, files=there, state_dir=state_dir)
     told: list[str] = []
     drafts = sections_by_file(
         root,
         task.include,
+        names=names,
         exclude=task.exclude,
         references=references,
         seconds=seconds,
@@ -82,6 +89,30 @@ def _by_file(
     notes += _left_out(references, "what it refers to is not known") if references else []
     notes += told
     return drafts
+
+
+def _names_of(spec: SectioningSpec) -> list[str]:
+    """The files that sections will find in what is cut up, by path below `root`."""
+    inner = PurePosixPath(spec.main_task.root or ".").as_posix()
+    if spec.base is None:
+        return list(names_of_tree(tree_root(spec), None))
+    revision = None if isinstance(spec.base, str) else spec.base.revision
+    names = names_of_tree(place_of_base(spec.base, spec.workdir), revision)
+    if inner == ".":
+        return list(names)
+    return [name.removeprefix(f"{inner}/") for name in names if name.startswith(f"{inner}/")]
+
+
+def _on_disk(names: Sequence[str], root: Path, notes: list[str]) -> list[str]:
+    """The files whose references can be read: a revision may have others than the directory."""
+    there = [name for name in names if (root / name).is_file()]
+    if len(there) < len(names):
+        gone = next(name for name in names if not (root / name).is_file())
+        notes.append(
+            f"{len(names) - len(there)} file(s) of the revision are not on the disk, first {gone!r}: what they refer to"
+            " is not known, and level 'module' leaves them out"
+        )
+    return there
 
 
 def _left_out(references: References, consequence: str) -> list[str]:

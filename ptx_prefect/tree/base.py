@@ -182,6 +182,19 @@ def names_by_git(root: Path) -> tuple[str, ...] | None:
     return None if listed is None else tuple(sorted(listed))
 
 
+def names_of_tree(place: Path, revision: str | None) -> tuple[str, ...]:
+    """The files that a base of this place has, without reading them: neither what git ignores, nor submodules.
+
+    Raises:
+        TreeError: no such place or revision.
+    """
+    if revision is not None:
+        listing = run_git(place, "ls-tree", "-r", "-z", "--end-of-options", revision).split(b"\0")
+        return tuple(name for name, _ in _tree_rows(listing))
+    listed = _listed_by_git(place)
+    return tuple(sorted(_listed_plainly(place) if listed is None else listed))
+
+
 def _listed_by_git(root: Path) -> dict[str, Stamp] | None:
     """What git tracks or would track; None outside a work tree and in a folder that git ignores as a whole."""
     if toplevel_of(root) is None:

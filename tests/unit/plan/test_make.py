@@ -231,3 +231,28 @@ def test_a_hint_below_the_minimum_holds_and_is_told(tmp_path: Path, level: str) 
     assert (alone.workers, pair.workers) == (1, 2)
     assert any("parallelism_hint 1 holds" in note for note in alone.notes)
     assert not any("parallelism_hint" in note for note in pair.notes)
+
+
+def test_sections_are_cut_from_the_files_that_they_will_find(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    files = ("app/one.py", "app/two.py", "venv/lib/big.py", "lib/other.py", "new.py", ".hidden/x.py", "gone.py")
+    for name in files:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("x = 1\n")
+    (tree / ".gitignore").write_text("venv/\n")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init", "-q"], ["add", "app", "gone.py", ".gitignore"], [*identity, "commit", "-qm", "one"]):
+        subprocess.run(["git", "-C", str(tree), *arguments], check=True, capture_output=True)
+    (tree / "gone.py").unlink()
+    subprocess.run(["git", "-C", str(tree / "lib"), "init", "-q"], check=True, capture_output=True)
+
+    def names(base: Any, level: str = "file", **main: Any) -> set[str]:
+        plan = plan_of(tmp_path, base=base, main_task={"level": level, **main})
+        return {part for section in plan.sections for part in section.description.removeprefix("d: ").split(", ")}
+
+    revision = {"path": str(tree), "revision": "HEAD"}
+    assert names(revision) == {"app/one.py", "app/two.py", "gone.py"}
+    assert names(revision, root="app") == names(revision, root="./app/") == {"one.py", "two.py"}
+    assert names(str(tree)) == {"app/one.py", "app/two.py", "new.py"}
+    assert names(revision, level="module") == {"app/one.py", "app/two.py"}
+    assert names(str(tree), level="module", exclude=["app/two.py"]) == {"app/one.py", "new.py"}
