@@ -207,7 +207,7 @@ def test_in_a_terminal_each_question_is_asked_in_turn(
 
     person = Answering(look_then_answer)
     person.start()
-    report = sectioning(spec(tmp_path, "moin", "hi"))
+    report = sectioning(spec(tmp_path, "moin", "hi", timeout_s=240))
 
     assert person.said == [(0, 0, 2, 2, 2, 2, 0)]
     assert published(tmp_path) == "def greet(name):\n    return name\n"

@@ -52,6 +52,7 @@ def test_a_pool_without_a_queue_bounds_too() -> None:
 
 
 def test_slots_are_taken_kept_and_given_back(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LOOK_AGAIN_S", 60.0)
     shared = SharedLimits([SharedLimit(name=named, slots=2, workers=("chat",))])
 
     assert shared.take("other", "command") is None and active(named) == 0
