@@ -326,12 +326,7 @@ class Dispatch:
             self.tell(Event("section_retry", now_s, name, f"{headline_of(outcome)}; again when there is room"))
             return
         self._busy[name] = self._busy.get(name, 0.0) + ended_s - running.started_s
-        if isinstance(outcome, RateLimited) and outcome.was_asked:
-            self._pool.refused(
-                outcome.provider, started_s=running.started_s, now_s=now_s, running=len(self._running) + 1
-            )
-        elif isinstance(outcome, Done):
-            self._pool.succeeded()
+        self._tell_pool(outcome, started_s=running.started_s, now_s=now_s)
         delay_s = self._scheduler.finish(name, outcome, now_s)
         if delay_s is not None:
             self._keep(name, attempt)
@@ -355,6 +350,13 @@ class Dispatch:
             earlier=self._earlier.get(name, ()),
         )
         self.tell(Event("section_finished", now_s, name, headline_of(outcome), outcome))
+
+    def _tell_pool(self, outcome: Outcome, *, started_s: float, now_s: float) -> None:
+        """What an outcome says of how many sections may run at once."""
+        if isinstance(outcome, RateLimited) and outcome.was_asked:
+            self._pool.refused(outcome.provider, started_s=started_s, now_s=now_s, running=len(self._running) + 1)
+        elif isinstance(outcome, Done):
+            self._pool.succeeded()
 
     def _keep(self, name: str, attempt: Attempt) -> None:
         """An attempt that another one follows, for the timeline."""
