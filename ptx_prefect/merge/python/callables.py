@@ -149,6 +149,8 @@ def _callables(tree: ast.Module) -> dict[str, _Callable]:
                 visit(node.body, f"{prefix}{node.name}.", in_class=True)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 names = {ast.unparse(item).rpartition(".")[2] for item in node.decorator_list}
+                if names & {"getter", "setter", "deleter"}:
+                    continue  # more of a property that stands above
                 way = next((word for word in _WAYS if word in names), "")
                 bound = in_class and way != "staticmethod"
                 found[prefix + node.name] = _Callable(signature_of(node, drop_first=bound), way)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ptx_prefect.merge.edits import Edits, edits, line_counts, words_of
@@ -89,8 +90,21 @@ def _twice_keyed(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:
     for key in sorted(keys[0] & keys[1]):
         pattern = re.compile(rf"^[ \t]*(['\"]){re.escape(key)}\1[ \t]*:", re.M)
         times = [len(pattern.findall(text)) for text in (mine.side, yours.side, merged)]
-        if times[2] > max(times[:2]):
+        if times[2] > max(times[:2]) and _stands_twice(key, merged, [mine.side, yours.side]):
             yield Complaint("file", f"the key {key!r} would stand twice: each side added its own", True)
+
+
+def _stands_twice(key: str, merged: str, sides: Sequence[str]) -> bool:
+    """True when one dictionary has the key more than once, as in no side; also when a tree is not to be had."""
+    trees = [parsed(text) for text in (merged, *sides)]
+    most = [0 if tree is None else max(_times_in_one(key, tree), default=0) for tree in trees]
+    return None in trees or most[0] > max(1, *most[1:])
+
+
+def _times_in_one(key: str, tree: ast.Module) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            yield sum(isinstance(one, ast.Constant) and one.value == key for one in node.keys)
 
 
 def _unbound(merged: str, mine: Edits, yours: Edits) -> Iterator[Complaint]:

@@ -6,12 +6,15 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator
+from keyword import iskeyword
 
 from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
 from ptx_prefect.merge.python.names import enclosing_definition
 
 _DEFINED = re.compile(r"[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)")
+_IMPORT = re.compile(r"[ \t]*(?:import|from)\b")
+_COMMENT = re.compile(r"#[^\n]*")
 _ARGUMENT = re.compile(r"[ \t]*\w+=[^\n]*,[ \t]*$")
 _HEADER = re.compile(r"^([ \t]*)(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)", re.M)
 _ASSIGNED = re.compile(r"[ \t]+(\w+)[ \t]*(?:[-+*/|&^%@]|\*\*|//|<<|>>)?=(?!=)")
@@ -24,9 +27,19 @@ def gone_but_used(side: Edits, other: Edits) -> Iterator[str]:
         return
     suspects = [word for word in side.removed_words.keys() & other.added_words.keys() if len(word) > 1]
     suspects = [
-        word for word in suspects if _is_defined_in(word, side.removed) and not _is_defined_in(word, other.added)
+        word
+        for word in suspects
+        if not iskeyword(word) and _is_defined_in(word, side.removed) and not _is_defined_in(word, other.added)
     ]
-    yield from sorted(side.vanished(suspects))
+    yield from sorted(word for word in side.vanished(suspects) if _is_meant(word, side.removed, other.added))
+
+
+def _is_meant(word: str, removed: Counter[str], added: Counter[str]) -> bool:
+    """False where only imports bound the word and the new code says it as an attribute of something else."""
+    defining = [line for line in removed if _is_defined_in(word, Counter([line]))]
+    if not all(_IMPORT.match(line) for line in defining):
+        return True
+    return any(re.search(rf"(?<![\w.]){word}\b", _COMMENT.sub("", line)) for line in added)
 
 
 def _is_defined_in(word: str, lines: Counter[str]) -> bool:

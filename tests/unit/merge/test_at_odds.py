@@ -379,3 +379,41 @@ def test_either_side_alone_is_taken_as_it_is(kind: str) -> None:
         side = edited(edits).encode()
 
         assert merge_file(BASE.encode(), (BASE.encode(), side, side), path="shop.py").content == side
+
+
+GO_TOGETHER: dict[str, tuple[Edits, Edits]] = {
+    "an import removed, an attribute of that name used": (
+        [("import os\n", ""), ("os.linesep", "LINE_END"), ("RATE = 0.2\n", 'RATE = 0.2\nLINE_END = "|"\n')],
+        ["return stock.os()"],
+    ),
+    "a setter added to a property, the property read": (
+        [
+            (
+                "    @staticmethod\n    def parse(line):",
+                "    @is_empty.setter\n    def is_empty(self, value):\n        self.amount = 0\n\n"
+                "    @staticmethod\n    def parse(line):",
+            )
+        ],
+        ["return stock.items[0].is_empty"],
+    ),
+    "one key in two dictionaries": (
+        [("RATE = 0.2\n", 'RATE = 0.2\nCOLORS = {\n    "weight": 1,\n}\n')],
+        ['return {\n        "weight": 2,\n    }'],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GO_TOGETHER)
+def test_what_only_looks_at_odds_is_merged_in_both_orders(kind: str) -> None:
+    ours, theirs = (edited(edits).encode() for edits in GO_TOGETHER[kind])
+
+    for sides in ((ours, theirs), (theirs, ours)):
+        assert [row.reason for row in merge_file(BASE.encode(), sides, path="shop.py").conflicts] == []
+
+
+def test_a_default_that_one_side_removes_is_no_name() -> None:
+    """``True`` is gone from one side and new on the other: nothing was renamed."""
+    base = "def first(deep=True):\n    return deep\n\n\nA = 1\nB = 2\n\n\ndef last(rows):\n    return rows\n"
+    ours, theirs = base.replace("deep=True", "deep"), base.replace("return rows", "return copy(rows, whole=True)")
+
+    assert merge_file(base.encode(), (ours.encode(), theirs.encode()), path="a.py").is_clean
