@@ -129,12 +129,9 @@ def _touched(
     }
     modules = {f" {key.partition(':')[0]} " for key in changed}
     keys = [f" {key} ".encode("utf-8", "surrogatepass") for key in changed]
-    return [
-        path
-        for path in parsed
-        if any(module in kept[path].looked_at for module in modules)
-        and any(key in bytes(kept[path].consulted) for key in keys)
-    ]
+    looked_at = [(path, kept[path].looked_at) for path in parsed]
+    near = {path for module in modules for path, seen in looked_at if module in seen}
+    return [path for path in parsed if path in near and any(key in bytes(kept[path].consulted) for key in keys)]
 
 
 def _changed_names(module: str, old: list[Any], new: list[Any]) -> set[str]:

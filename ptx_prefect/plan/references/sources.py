@@ -15,7 +15,8 @@ from ptx_prefect.plan.references.store import load_rows, save_rows
 from ptx_prefect.plan.references.work import CLOCK_DOUBT_NS, stamp_of
 from ptx_prefect.tree.globs import OUTPUT_FOLDER, parents_of
 
-_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", OUTPUT_FOLDER})
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "LC_MESSAGES", OUTPUT_FOLDER})
+"""Folders that by their tool's convention hold no code of the tree's own; the last but one is gettext's."""
 
 
 UNREADABLE: Stamp = (0, 0, 0)

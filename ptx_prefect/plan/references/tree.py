@@ -166,4 +166,7 @@ class References:
         return [one[0] for one in unpacked(record.facts)[0]]
 
     def _paths(self, modules: str, own: str) -> frozenset[str]:
-        return frozenset(filter(None, map(self.path_of.get, modules.split()))) - {own}
+        found = set(map(self.path_of.get, modules.split()))
+        found.discard(own)
+        found.discard(None)
+        return frozenset(found)  # type: ignore[arg-type]
