@@ -114,7 +114,7 @@ class Trials:
         self.sandbox = sandbox or shared_sandbox()
         self.questions = make_questions(task, self.settings)
         self._evidence: dict[str, Evidence] = {}
-        self._whole: dict[Check, Check] | None = None
+        self._whole: dict[str, Check] | None = None
         self._unlike = 0
         self._times: dict[tuple[str, ...], tuple[Timing, ...]] = {}
 
@@ -174,7 +174,7 @@ class Trials:
     def remarks(self) -> tuple[str, ...]:
         """What the sandbox could not enforce, and tests that were left out."""
         whole = self._whole or {}
-        believed = [check.source for check in self.questions.tests if whole.get(check, check).believes]
+        believed = [check.source for check in self.questions.tests if whole.get(check.source, check).believes]
         told = [f"decided in the candidate's own process: {source[:80]!r}" for source in believed]
         if self._unlike:
             told.append(
@@ -200,13 +200,15 @@ class Trials:
         seen = self._ask(new, asked.calls)
         checks = (*asked.tests, *asked.soft_tests)
         places = {call: index for index, call in enumerate(asked.calls)}
-        answers = [{check: [one.outputs[places[call]] for call in check.calls] for check in checks} for one in seen]
+        answers = [[[one.outputs[places[call]] for call in check.calls] for check in checks] for one in seen]
         whole = self._asked_whole(checks, answers)
         programs = tuple(dict.fromkeys(check.calls[0] for check in whole.values()))
         for row, one in zip(answers, self._ask(new, programs) if programs else (), strict=bool(programs)):
-            row |= {check: [one.outputs[programs.index(check.calls[0])]] for check in whole.values()}
-        checks = tuple(whole.get(check, check) for check in checks)
-        cases = [(check, row[check]) for row in answers for check in checks]
+            for number, check in enumerate(checks):
+                if check.source in whole:
+                    row[number] = [one.outputs[programs.index(whole[check.source].calls[0])]]
+        checks = tuple(whole.get(check.source, check) for check in checks)
+        cases = [case for row in answers for case in zip(checks, row, strict=True)]
         verdicts = judge(cases, sandbox=self.sandbox, prelude=self.task.prelude)
         for number, (source, one) in enumerate(zip(new, seen, strict=True)):
             own = verdicts[number * len(checks) : (number + 1) * len(checks)]
@@ -220,12 +222,15 @@ class Trials:
             )
         )
 
-    def _asked_whole(self, checks: Sequence[Check], answers: Sequence[dict[Check, list[Output]]]) -> dict[Check, Check]:
-        """Tests that are asked as programs: settled by the first candidates, so that all are asked alike."""
+    def _asked_whole(self, checks: Sequence[Check], answers: Sequence[Sequence[list[Output]]]) -> dict[str, Check]:
+        """Tests, by their text, that are asked as programs: settled by the first candidates, for all are asked alike."""
         if self._whole is None:
             name = (self.task.entry_point or "").partition(".")[0]
-            found = {check: asked_whole(check, [row[check] for row in answers], name) for check in checks}
-            self._whole = {check: made for check, made in found.items() if made is not None}
+            found = {
+                check.source: asked_whole(check, [row[number] for row in answers], name)
+                for number, check in enumerate(checks)
+            }
+            self._whole = {source: made for source, made in found.items() if made is not None}
         return self._whole
 
     def _behaviour(self, candidate: Candidate, outputs: tuple[Output, ...]) -> Behaviour:

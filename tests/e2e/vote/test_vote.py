@@ -273,3 +273,11 @@ def test_one_that_equals_everything_does_not_choose_how_it_is_asked(test: str, s
     decision = hold({"liar": liar, "a": GOOD, "b": GOOD_TOO}, sandbox, tests=[test])
 
     assert decision.gated_out == ("liar",)
+
+
+def test_tests_of_many_statements_that_expect_lists_are_judged(sandbox: Sandbox) -> None:
+    tests = ["assert list(map(double, [1, 2])) == [2, 4]", "calls = []\ncalls.append(double(1))\nassert calls == [2]"]
+    right, wrong = "def double(x): return 2 * x", "def double(x): return x ** 2"
+    decision = hold({"wrong": wrong, "right": right}, sandbox, entry_point="double", tests=tests)
+
+    assert [row.passed for row in decision.gate] == [(False, False), (True, True)]
