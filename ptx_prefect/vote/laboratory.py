@@ -223,7 +223,7 @@ class Trials:
         )
 
     def _asked_whole(self, checks: Sequence[Check], answers: Sequence[Sequence[list[Output]]]) -> dict[str, Check]:
-        """Tests that are asked as programs, by their text: settled by the first candidates, so that all are asked alike."""
+        """Tests asked as programs, by their text: settled by the first candidates, so that all are asked alike."""
         if self._whole is None:
             name = (self.task.entry_point or "").partition(".")[0]
             found = {
