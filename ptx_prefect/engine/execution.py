@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptx_prefect.engine.claims import Claims
+from ptx_prefect.engine.collector import collecting_rarely
 from ptx_prefect.engine.dispatch import Dispatch
 from ptx_prefect.engine.keys import canonical_json, inputs_digest, key_and_parts
 from ptx_prefect.engine.limits import SharedLimits
@@ -137,19 +137,6 @@ def _limits(plan: Plan, settings: Settings, bound: int | None) -> PoolLimits:
     )
 
 
-@contextmanager
-def _loaded_code_set_aside() -> Iterator[None]:
-    """Inside the block the garbage collector passes over what is there already: mostly Prefect's own classes.
-
-    Every section makes some hundred objects, so that thousands of them would have all that looked through many times.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
 class Execution:
     """One plan being run; lives inside a Prefect flow."""
 
@@ -210,7 +197,7 @@ class Execution:
         """
         self.dispatch.tell(Event("run_started", 0.0, detail=f"{len(self.plan.sections)} sections"))
         try:
-            with _loaded_code_set_aside(), open_runner(self._settings, self._freight) as runner:
+            with collecting_rarely(), open_runner(self._settings, self._freight) as runner:
                 self.dispatch.run(self.plan.after, runner=runner)
         finally:
             self._claims.release_all()
