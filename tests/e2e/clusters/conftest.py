@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -27,7 +28,11 @@ def prefect_server(home: Path, **settings: str) -> Iterator[dict[str, str]]:
     # A machine with much else to do is no failure of a network.
     env |= {f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{kind}": "300s" for kind in ("CONNECT", "TCP")}
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with program(argv, home / "server.log", env=env, cwd=home):
+    # A Ray of somebody else's on this machine would be joined.
+    with (
+        TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as env["RAY_TMPDIR"],
+        program(argv, home / "server.log", env=env, cwd=home),
+    ):
         url = f"{env['PREFECT_API_URL']}/health"
         wait_for("server", lambda: urllib.request.urlopen(url, timeout=5).status == 200, seconds=180)
         yield env

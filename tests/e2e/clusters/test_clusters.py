@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -179,16 +180,17 @@ def test_a_deadline_holds_on_a_worker(server: dict[str, str], tmp_path: Path) ->
 
 
 @contextmanager
-def ray_cluster(root: Path, env: dict[str, str]) -> Iterator[str]:
-    """A Ray node that a flow joins. Yields its address."""
+def ray_node(root: Path, env: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A Ray node, which only who has the yielded environment finds, as ``auto``."""
     port = free_port()
     argv = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port", str(port)]
     argv += ["--num-cpus", "4", "--object-store-memory", "100000000", "--include-dashboard", "false"]
     argv += ["--disable-usage-stats", "--node-ip-address", "127.0.0.1"]
-    own = {**env, "PTX_STATE_DIR": str(root / "node")}
-    with program(argv, root / "ray.log", env=own, cwd=root):
-        wait_for("Ray", lambda: "Ray runtime started" in (root / "ray.log").read_text(), seconds=120)
-        yield "auto"  # Any other name of this machine is taken for its address on the network.
+    with TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as home:  # Its sockets allow of no long path.
+        own = {**env, "RAY_TMPDIR": home}
+        with program(argv, root / "ray.log", env={**own, "PTX_STATE_DIR": str(root / "node")}, cwd=root):
+            wait_for("Ray", lambda: "Ray runtime started" in (root / "ray.log").read_text(), seconds=120)
+            yield own
 
 
 def test_deadlines_and_cancelling_hold_on_ray(server: dict[str, str], tmp_path: Path) -> None:
@@ -204,10 +206,11 @@ def test_deadlines_and_cancelling_hold_on_ray(server: dict[str, str], tmp_path: 
     ]
     settings: dict[str, Any] = {"task_runner": "ray", "retry": {"max_attempts": 1}}
 
-    with ray_cluster(tmp_path, server) as address:
-        settings["task_runner_options"] = {"address": address}
-        report = run(tasks[0], first, server, **settings)
-        process = start(tasks[1], second, server, **settings)
+    # Any other name of this machine is taken for its address on the network.
+    settings["task_runner_options"] = {"address": "auto"}
+    with ray_node(tmp_path, server) as env:
+        report = run(tasks[0], first, env, **settings)
+        process = start(tasks[1], second, env, **settings)
         wait_for("three sections", lambda: len((marks / "starts").read_text().splitlines()) == 3, seconds=240)
         os.kill(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
