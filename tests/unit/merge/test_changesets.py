@@ -244,7 +244,7 @@ class TestModes:
             base, [("one", changes({"bin.dat": "\0one"})), ("two", changes({"bin.dat": "\0two"}))]
         )
 
-        assert len(merged.conflicts) == 1
+        assert [conflict.sections for conflict in merged.conflicts] == [("one", "two")]
         assert content_of(merged, "bin.dat") in ("\0one", "\0two")
 
 

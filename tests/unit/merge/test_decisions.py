@@ -55,6 +55,20 @@ def test_what_is_not_decided_stays_a_conflict(tmp_path: Path) -> None:
     assert "return 3" not in content_of(done)
 
 
+def test_a_file_without_markers_hides_no_place_of_the_files_after_it(tmp_path: Path) -> None:
+    ours, theirs = (BASE.replace("return 1", f"return {number}").encode() for number in (10, 11))
+    sides = []
+    for name, text in (("one", ours), ("two", theirs)):
+        logo = FileChange("logo.png", None, b"\0" + text)
+        sides.append((name, Changeset((logo, FileChange("m.py", digest_of(BASE.encode()), text)))))
+    (tmp_path / "m.py").write_bytes(BASE.encode())
+
+    merged = merge_changesets(Base.of_directory(tmp_path), sides)
+
+    assert {row.path for row in merged.conflicts} == {"logo.png", "m.py"}
+    assert [place.names for place in places_of(merged)] == [("one", "two")]
+
+
 def test_three_rivals_are_one_place_the_whole_file(tmp_path: Path) -> None:
     rivals = [BASE.replace("return 1", f"return {number}") for number in (10, 11, 12)]
     merged = merged_from(tmp_path, *rivals)

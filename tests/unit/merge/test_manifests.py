@@ -147,6 +147,11 @@ MUST_MERGE = {
         [("pytest>=7", 'pytest>=7; python_version<"3.13"'), ("pytest>=7\n", "pytest>=7\nhypothesis\n")],
         ['pytest>=7; python_version<"3.13"\nhypothesis\n'],
     ),
+    "a marker added by one to a bound that the other raises": (
+        "requirements.txt",
+        [("pytest>=7", 'pytest>=7; python_version<"3.13"'), ("pytest>=7", "pytest>=8")],
+        ['pytest>=8; python_version<"3.13"\n'],
+    ),
     "one project twice, told apart by its markers": (
         "requirements.txt",
         [
