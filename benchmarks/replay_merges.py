@@ -115,7 +115,7 @@ def merged_by_git(case: Case) -> tuple[bytes, bool]:
         for name, content in (("ours", case.ours), ("base", case.base), ("theirs", case.theirs)):
             Path(folder, name).write_bytes(content)
         command = ["git", "merge-file", "-p", "-q", "ours", "base", "theirs"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     return done.stdout, done.returncode == 0
 
 

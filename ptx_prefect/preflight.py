@@ -161,6 +161,9 @@ def _in_output_dir(spec: TaskSpec, tree: Path | None) -> Iterator[tuple[str, str
         else:
             with_base = isinstance(spec, SectioningSpec) and spec.base is not None
             check_output_directory(place, base=tree if with_base else None)
+            nearest = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+            if not os.access(nearest, os.W_OK | os.X_OK):
+                yield "output_dir", f"nothing can be written in {str(nearest)!r}; set output_dir to another place"
     except (TreeError, OSError) as error:
         yield "output_dir", str(error)
 

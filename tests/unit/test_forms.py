@@ -82,7 +82,12 @@ def test_any_worker_fits_as_json() -> None:
 
     jsonschema.validate(worker, dict(WORKER_FORM))
     jsonschema.validate("chat", dict(WORKER_FORM))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(3, dict(WORKER_FORM))
 
 
 def test_the_json_box_takes_any_object() -> None:
     jsonschema.validate({"mode": "voting"}, dict(JSON_BOX))
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(["voting"], dict(JSON_BOX))

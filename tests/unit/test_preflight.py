@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,18 @@ def test_nothing_is_wrong_with_places_that_are_free(place: Path) -> None:
 @pytest.mark.parametrize("key", ["output_dir", "merged_output"])
 def test_outputs_do_not_go_over_the_base(key: str, place: Path) -> None:
     assert list(mistakes_in(place, base="repo", **{key: "repo"})) == [key]
+
+
+def test_reports_need_a_place_that_can_be_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that is mounted to be read only."""
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != place and may(path, mode))
+
+    told = mistakes_in(place, output_dir="new/out")
+
+    assert list(told) == ["output_dir"] and "set output_dir to another place" in told["output_dir"]
+    (place / "writable").mkdir()
+    assert mistakes_in(place, output_dir="writable/out") == {}
 
 
 def test_every_relative_path_starts_in_workdir(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

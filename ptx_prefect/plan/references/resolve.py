@@ -11,7 +11,6 @@ from ptx_prefect.plan.references.facts import CALL, IMPORT, NAME, FileFacts
 
 MODULE, CLASS, INSTANCE, FUNCTION, VARIABLE, OUTSIDE = "module", "class", "instance", "function", "variable", "outside"
 
-
 NO_SUCH_MODULE = "no such module in the tree"
 _Key = TypeVar("_Key", bound=tuple[Any, ...])
 _Value = TypeVar("_Value")
@@ -387,11 +386,11 @@ def _packages_around(modules: Iterable[str]) -> set[str]:
 
 def _readable(chain: str) -> str:
     chain = chain.replace("(!)", "()")
-    if chain[0] == "#":
+    if chain[0] in "#@":
         return chain[1:].replace(":", ".", 1)
     if chain[0] == "^":
         return f"super({chain[1:].partition(':')[0]}).{chain.partition(':')[2]}"
-    return chain[1:].replace(":", ".", 1) if chain[0] == "@" else chain
+    return chain
 
 
 def _add(edges: dict[tuple[int, str, str], list[int]], key: tuple[int, str, str], lines: list[int]) -> None:

@@ -76,7 +76,11 @@ def test_the_nightly_example_is_off(deployed: Served) -> None:
 def test_the_file_deploys_by_itself_too(deployed: Served) -> None:
     deploy = [*PREFECT, "deploy", "--prefect-file", "deployments/prefect.yaml", "--name", "voting"]
 
+    before = deployed.deployment("voting/voting")["updated"]
+
     subprocess.run(deploy, env=deployed.env, check=True, cwd=ROOT)
+
+    assert deployed.deployment("voting/voting")["updated"] > before
 
 
 def has_deployment(served: Served, name: str) -> bool:
