@@ -76,9 +76,7 @@ class Resolver:
             for use, target in passed:
                 _add(result.edges, (owner, use, f"{target.module}:{target.qualname}"), lines)
             for target in targets:
-                if target.kind == INSTANCE:
-                    continue
-                if target.kind != OUTSIDE:
+                if target.kind not in (INSTANCE, OUTSIDE):
                     _add(result.edges, (owner, kind if complete else NAME, f"{target.module}:{target.qualname}"), lines)
             if not complete:
                 why = "no definition found" if targets or passed else "name not bound in the tree"
