@@ -41,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Started in a shell's background we ignore Ctrl-C, and so would every child that a test ends with it.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # As most people have it: what children compile lies beside the sources, and must not be taken for more than it is.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     places = [str(AGENTS / "node_modules" / ".bin"), str(AGENTS / "aider" / "bin")]
     # Last: an agent that a person has installed goes first, and nothing else is hidden by theirs.
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), *places])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptx_prefect.errors import PlanError
+from ptx_prefect.errors import PlanError, TreeError
+from ptx_prefect.tree.git import run_git
+from ptx_prefect.tree.scan import is_litter
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,16 @@ class Changed:
 
 
 def changes_since(root: Path, revision: str) -> tuple[FileChange, ...]:
-    """Every file below ``root`` that differs from a git revision, untracked ones included.
+    """Every file below ``root`` that differs from a git revision, untracked ones included but for what tools leave.
 
     Raises:
         PlanError: no git repository, or no such revision.
     """
-    names = _git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", revision, "--")
-    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z")
-    paths = sorted({name for name in (names + untracked).decode("utf-8", "surrogateescape").split("\0") if name})
+    tracked = _names(_git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", revision, "--"))
+    new = {
+        name for name in _names(_git(root, "ls-files", "--others", "--exclude-standard", "-z")) if not is_litter(name)
+    }
+    paths = sorted(tracked | new)
     return tuple(FileChange(path, _at_revision(root, revision, path), _on_disk(root / path)) for path in paths)
 
 
@@ -176,19 +179,24 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    try:
+        return run_git(root, *arguments)
+    except (TreeError, OSError) as error:
+        said = str(error).splitlines()[0]
         raise PlanError(
-            f"git cannot tell what changed below {str(root)!r}: {said[0] if said else done.returncode}; "
-            "give a revision that exists in that repository"
-        )
-    return done.stdout
+            f"git cannot tell what changed below {str(root)!r}: {said}; is that a repository with this revision?"
+        ) from error
+
+
+def _names(listing: bytes) -> set[str]:
+    return {name for name in listing.decode("utf-8", "surrogateescape").split("\0") if name}
 
 
 def _at_revision(root: Path, revision: str, path: str) -> str | None:
-    done = subprocess.run(["git", "-C", str(root), "show", f"{revision}:./{path}"], capture_output=True, check=False)
-    return _text(done.stdout) if done.returncode == 0 else None
+    try:
+        return _text(run_git(root, "show", f"{revision}:./{path}"))
+    except (TreeError, OSError):
+        return None
 
 
 def _on_disk(path: Path) -> str | None:

@@ -10,6 +10,15 @@ from pathlib import Path
 from ptx_prefect.tree.base import Base
 from ptx_prefect.tree.git import run_git
 
+# The last two: nothing that a commit starts in the background is to outlive the section.
+_CONFIGURATION = {
+    "core.bare": "false",
+    "core.autocrlf": "false",
+    "core.excludesFile": os.devnull,
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+}
+
 
 def give_repository(workspace: Path, base: Base, *, root: Path) -> Path:
     """Put a fresh ``.git`` into ``workspace`` and return the pristine repository that it is a copy of.
@@ -58,7 +67,7 @@ def _make_template(template: Path, base: Base) -> None:
     (template / "info").mkdir(exist_ok=True)
     # Highest precedence: contents go in and out as the bytes that they are.
     (template / "info" / "attributes").write_text("* -text -eol -ident -filter -working-tree-encoding\n")
-    for key, value in {"core.bare": "false", "core.autocrlf": "false", "core.excludesFile": os.devnull}.items():
+    for key, value in _CONFIGURATION.items():
         run_git(template, "config", key, value)
     head = _commit_of_copy(template, base) if base.commit else base.revision
     if head is None:

@@ -29,6 +29,29 @@ def tree_kb(root: int, proc: int) -> int:
     return sum(_proportional_kb(one, proc) for one in {root, *others}) if others else 0
 
 
+def tree_tasks(root: int, proc: int) -> int:
+    """Processes and threads of a process and its descendants."""
+    return sum(_threads(str(one), proc) for one in {root, *descendants(root, proc)})
+
+
+def tasks_of_user(uid: int, proc: int) -> int:
+    """All processes and threads of a user: what the kernel holds against the limit on processes."""
+    found = 0
+    for name in os.listdir(proc):
+        if name.isdigit():
+            try:
+                is_theirs = os.stat(name, dir_fd=proc).st_uid == uid
+            except OSError:
+                continue
+            found += _threads(name, proc) if is_theirs else 0
+    return found
+
+
+def _threads(name: str, proc: int) -> int:
+    fields = _read(f"{name}/stat", proc).rpartition(")")[2].split()
+    return int(fields[17]) if len(fields) > 17 and fields[0] not in "ZX" else 0
+
+
 def _proportional_kb(pid: int, proc: int) -> int:
     """What it holds alone and its share of what it holds with others; where that is not told, all that is resident."""
     for line in _read(f"{pid}/smaps_rollup", proc).splitlines():

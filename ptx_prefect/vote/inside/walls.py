@@ -9,12 +9,15 @@ import signal
 from dataclasses import dataclass
 
 from ptx_prefect.vote.inside import kernel, seccomp
+from ptx_prefect.vote.inside.processes import tasks_of_user
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime")
 # A user of our own, so that limits on processes count nobody else's.
 _FIRST_UID = 1_900_000_000
+_ROOM_FOR_OTHERS = 48
+"""What this user may start meanwhile: other candidates, and whatever else goes on."""
 _SCRATCH = ("/tmp", "/var/tmp", "/scratch")  # inside the candidate's own root; `tempfile` finds the first two
 
 
@@ -23,13 +26,14 @@ class Walls:
     """Which walls stand. What could not be raised is in ``missing``, in words for the rationale.
 
     ``processes`` is a descriptor of /proc, to look at candidates from outside. ``scratch`` is where each candidate
-    gets an empty directory of its own.
+    gets an empty directory of its own. ``counted``: the kernel's limit on processes counts nobody but candidates.
     """
 
     pids: bool = False
     files: bool = False
     net: bool = False
     filtered: bool = False
+    counted: bool = False
     processes: int | None = None
     uid: int | None = None
     scratch: str = _SCRATCH[0]
@@ -59,7 +63,25 @@ def raise_walls(root: str, readable: list[str], *, namespaces: bool = True) -> W
         walls.missing = (f"no namespaces ({error})", *_still_open(walls, kernel.landlock_version()))
     if is_root:
         walls.uid = _FIRST_UID + os.getpid()
+    walls.counted = is_root or _counts_us_alone()
+    if walls.processes is None:
+        walls.missing += ("memory and number of a candidate's processes have no common limit (no /proc)",)
     return walls
+
+
+def _counts_us_alone() -> bool:
+    """Whether the limit on processes leaves out this user's others: in a user namespace, since Linux 5.14."""
+    child = os.fork()
+    if child == 0:
+        try:
+            resource.setrlimit(resource.RLIMIT_NPROC, (4, 4))
+            grandchild = os.fork()
+            if grandchild:
+                os.waitpid(grandchild, 0)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _open_directory(path: str) -> int | None:
@@ -183,6 +205,19 @@ def _become(uid: int) -> None:
         return
 
 
+def kernel_limit_on(processes: int, walls: Walls) -> int:
+    """The limit to set so that a candidate may have so many processes.
+
+    A kernel that counts all of this user's leaves room for theirs and ends only what multiplies; the keeper holds a
+    candidate to its own number, a quarter of a second late.
+    """
+    if walls.counted:
+        return processes
+    if walls.processes is None:
+        return resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    return tasks_of_user(os.getuid(), walls.processes) + processes + _ROOM_FOR_OTHERS
+
+
 def _limit(limits: dict[str, int]) -> None:
     for name, size in (
         (resource.RLIMIT_CORE, 0),
@@ -195,6 +230,8 @@ def _limit(limits: dict[str, int]) -> None:
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         _, hard = resource.getrlimit(name)
+        if size == resource.RLIM_INFINITY:
+            continue
         wanted = size if hard == resource.RLIM_INFINITY else min(size, hard)
         resource.setrlimit(name, (wanted, wanted))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an OSError, not a death

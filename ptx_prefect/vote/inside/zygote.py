@@ -21,7 +21,7 @@ import time
 from typing import Any
 
 from ptx_prefect.vote.inside import runner, walls
-from ptx_prefect.vote.inside.processes import descendants, tree_kb
+from ptx_prefect.vote.inside.processes import descendants, tree_kb, tree_tasks
 
 # What candidates' preludes import, and what they use most.
 _PRELOADED = """
@@ -105,12 +105,12 @@ def _keep(control: socket.socket, stand: walls.Walls, readable: list[str]) -> No
     (pipe,) = fds
     walls.seclude(stand)
     started = time.monotonic()
+    limits = {**job["limits"], "processes": walls.kernel_limit_on(job["limits"]["processes"], stand)}
     pid = os.fork()
     if pid == 0:
-        _candidate(job, pipe, stand, readable, control.fileno())
+        _candidate({**job, "limits": limits}, pipe, stand, readable, control.fileno())
     os.close(pipe)
-    limit_kb = job["limits"]["memory_mb"] << 10
-    killed = _watch(control, pid, started + job["wall_s"], stand.processes, limit_kb)
+    killed = _watch(control, pid, started + job["wall_s"], stand, job["limits"])
     _, status, usage = os.wait4(pid, 0)
     if not stand.pids and stand.processes is not None:
         _sweep(stand.processes)
@@ -140,9 +140,10 @@ def _candidate(job: dict[str, Any], pipe: int, stand: walls.Walls, readable: lis
         os._exit(0)
 
 
-def _watch(control: socket.socket, pid: int, deadline: float, proc: int | None, limit_kb: int) -> str:
-    """Wait for the candidate's end; bring it about when its time is up, its processes hold too much, our parent asks
-    or is gone. Gives what it was killed for."""
+def _watch(control: socket.socket, pid: int, deadline: float, stand: walls.Walls, limits: dict[str, int]) -> str:
+    """Wait for the candidate's end; bring it about when its time is up, its processes hold too much or are too many,
+    our parent asks or is gone. Gives what it was killed for."""
+    proc = stand.processes
     ended = os.pidfd_open(pid)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
@@ -156,8 +157,11 @@ def _watch(control: socket.socket, pid: int, deadline: float, proc: int | None, 
             killed = "asked"
         elif not events and time.monotonic() >= deadline:
             killed = "wall"
-        elif not events and proc is not None and tree_kb(pid, proc) > limit_kb:
-            killed = "memory"
+        elif not events and proc is not None:
+            if tree_kb(pid, proc) > limits["memory_mb"] << 10:
+                killed = "memory"
+            elif not stand.counted and tree_tasks(pid, proc) > limits["processes"]:
+                killed = "processes"
     if killed:
         os.kill(pid, signal.SIGKILL)
     os.close(ended)

@@ -23,8 +23,9 @@ def base(tmp_path: Path) -> Base:
         path = root / f"pkg{number % 20}" / f"m{number}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"VALUE = {number}\n")
+    identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "maintenance.auto=false"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "base"]):
-        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *command], cwd=root, check=True)
+        subprocess.run(["git", *identity, *command], cwd=root, check=True)
     return Base.of_revision(root, "HEAD")
 
 

@@ -64,6 +64,7 @@ def test_a_program_that_reads_the_report_gets_nothing_else(capsys: pytest.Captur
 def test_a_terminal_gets_the_lines_and_a_table_that_goes_away(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "100")

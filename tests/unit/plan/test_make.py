@@ -150,6 +150,8 @@ def test_only_impacted_tests_are_planned(tmp_path: Path) -> None:
         (tree / output / "pkg").mkdir(parents=True)
         (tree / output / "report.json").touch()
         (tree / output / "pkg/a.py").write_text("def f():\n    return 0\n")
+    (tree / "pkg/__pycache__").mkdir(exist_ok=True)  # what Python has left there, where no .gitignore names it
+    (tree / "pkg/__pycache__/a.pyc").touch()
     task = {"level": "test", "suite": {"args": ["test_a.py", "test_b.py"], "impacted_by": "HEAD"}}
 
     none = plan_of(tmp_path, workdir=str(tree), main_task=task, output_dir=str(tree / "out"))
