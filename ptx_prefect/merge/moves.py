@@ -55,8 +55,15 @@ def follow_moves(sides: Sequence[tuple[str, Changeset]], ancestors: Mapping[str,
     return Touches(by_path, origins, tuple(carried), {old: tuple(moves) for old, moves in movers.items()})
 
 
-def move_conflicts(touches: Touches) -> list[Conflict]:
-    """What a person should look at: edits that were carried over, files moved to two places, moved and deleted."""
+def move_conflicts(touches: Touches, ancestors: Mapping[str, frozenset[str]]) -> list[Conflict]:
+    """What a person should look at: edits that were carried over, files moved to two places, moved and deleted.
+
+    Only between rivals: who builds on a deletion and moves a file from there moves one that was put there since.
+    """
+
+    def is_rival(one: str, other: str) -> bool:
+        return one != other and one not in ancestors[other] and other not in ancestors[one]
+
     conflicts = []
     for row in touches.carried:
         if row.editor not in touches.by_path[row.new]:
@@ -65,16 +72,17 @@ def move_conflicts(touches: Touches) -> list[Conflict]:
         rivals = [(name, touches.by_path[row.new][name]) for name in (row.mover, row.editor)]
         conflicts.append(whole_file_conflict(row.new, reason, rivals))
     for old, moves in touches.movers.items():
-        targets = {new: name for name, new in moves}
-        if len(targets) > 1:
+        rivals = [row for row in moves if any(row[1] != new and is_rival(row[0], name) for name, new in moves)]
+        targets = {new: name for name, new in rivals}
+        if targets:
             told = " and ".join(f"to {new!r} by {name!r}" for new, name in targets.items())
-            rivals = [(name, touches.by_path[new][name]) for new, name in targets.items()]
-            conflicts.append(whole_file_conflict(old, f"moved {told}; both places have it", rivals))
+            versions = [(name, touches.by_path[new][name]) for new, name in targets.items()]
+            conflicts.append(whole_file_conflict(old, f"moved {told}; both places have it", versions))
         mover, new = moves[0]
         others = [name for name, left in touches.by_path.get(old, {}).items() if left.content is None]
-        deleters = [name for name in others if name not in {name for name, _ in moves}]
+        deleters = [name for name in others if is_rival(name, mover) and name not in {name for name, _ in moves}]
         if deleters:
             reason = f"{mover!r} moved it from {old!r}, {deleters[0]!r} deleted it there; the moved file stands"
-            rivals = [(mover, touches.by_path[new][mover]), (deleters[0], Version())]
-            conflicts.append(whole_file_conflict(new, reason, rivals))
+            versions = [(mover, touches.by_path[new][mover]), (deleters[0], Version())]
+            conflicts.append(whole_file_conflict(new, reason, versions))
     return conflicts

@@ -25,9 +25,12 @@ def base(tmp_path: Path) -> Base:
     return Base.of_directory(tmp_path)
 
 
-def changes(state: State, *, on: Mapping[str, str] | None = None, moved: Mapping[str, str] | None = None) -> Changeset:
-    """What a section changed that started from the base with ``on``; None deletes."""
-    start, rows = {**FILES, **(on or {})}, []
+def changes(
+    state: State, *, on: Mapping[str, str | None] | None = None, moved: Mapping[str, str] | None = None
+) -> Changeset:
+    """What a section changed that started from the base with ``on``; None deletes, in both."""
+    start = {path: text for path, text in {**FILES, **(on or {})}.items() if text is not None}
+    rows = []
     for path, wanted in sorted(state.items()):
         text, mode = wanted if isinstance(wanted, tuple) else (wanted, REGULAR)
         content = text.encode() if isinstance(text, str) else text
@@ -277,6 +280,29 @@ class TestMoves:
 
         assert content_of(merged, "c.txt") == TEXT
         assert "deleted it there" in reasons(merged)[0]
+
+    def test_who_builds_on_a_deletion_may_move_what_was_put_there_since(self, base: Base) -> None:
+        """No rival deleted the moved file: it is another one, at a path that was free."""
+        sides = [
+            ("deleter", changes({"a.txt": None})),
+            ("author", changes({"a.txt": "other\n"}, on={"a.txt": None})),
+            ("mover", changes({"c.txt": "other\n", "a.txt": None}, on={"a.txt": "other\n"}, moved={"c.txt": "a.txt"})),
+        ]
+        merged = merge_changesets(base, sides, after={"author": ["deleter"], "mover": ["author"]})
+
+        assert reasons(merged) == []
+        assert (content_of(merged, "c.txt"), content_of(merged, "a.txt")) == ("other\n", None)
+
+    def test_a_path_that_heirs_used_twice_may_be_moved_away_twice(self, base: Base) -> None:
+        sides = [
+            ("one", self.moved()),
+            ("author", changes({"a.txt": "other\n"}, on={"a.txt": None})),
+            ("two", changes({"d.txt": "other\n", "a.txt": None}, on={"a.txt": "other\n"}, moved={"d.txt": "a.txt"})),
+        ]
+        merged = merge_changesets(base, sides, after={"author": ["one"], "two": ["author"]})
+
+        assert reasons(merged) == []
+        assert (content_of(merged, "c.txt"), content_of(merged, "d.txt")) == (TEXT, "other\n")
 
     def test_a_file_moved_twice_by_heirs_is_followed(self, base: Base) -> None:
         second = changes({"d.txt": TEXT, "c.txt": None}, on={"c.txt": TEXT}, moved={"d.txt": "c.txt"})
