@@ -61,7 +61,12 @@ def merge_changesets(
     versions = {path: result.version for path, result in settled.items()}
     versions, clashes = without_clashes(base, versions, histories.touches.by_path)
     conflicts = [conflict for result in settled.values() for conflict in result.conflicts]
-    conflicts += [*move_conflicts(histories.touches, histories.ancestors), *_wrong_starts(histories), *clashes, *_logic(histories, versions)]
+    conflicts += [
+        *move_conflicts(histories.touches, histories.ancestors),
+        *_wrong_starts(histories),
+        *clashes,
+        *_logic(histories, versions),
+    ]
     return Merged(
         difference(histories, {}, versions),
         tuple(name for name, _ in ordered),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -49,7 +49,11 @@ class Settled:
 
 
 def settle_claims(
-    sections: Sequence[Claiming], after: Mapping[str, Sequence[str]], *, choice: Choice = "sequence"
+    sections: Sequence[Claiming],
+    after: Mapping[str, Sequence[str]],
+    *,
+    choice: Choice = "sequence",
+    exact: Collection[str] = (),
 ) -> Settled:
     """The order and the conflicts that follow from what sections read and write.
 
@@ -58,14 +62,16 @@ def settle_claims(
 
     Args:
         after: section to its prerequisites, free of cycles.
+        exact: sections that claim single files: brackets and stars are part of their names.
 
     Raises:
         PlanError: with ``choice="refuse"``, naming every conflicting pair at once.
     """
     order = _Order([section.name for section in sections], after)
+    writers = _Index(sections, frozenset(exact))
     edges: list[Edge] = []
     notes: list[str] = []
-    for writer, reader, paths in _reads_of_writes(sections):
+    for writer, reader, paths in _reads_of_writes(sections, writers):
         if order.is_before(writer, reader):
             continue
         if order.is_before(reader, writer):
@@ -76,7 +82,7 @@ def settle_claims(
         order.put_before(writer, reader)
         edges.append(Edge(writer, reader, f"{reader} reads {_listed(paths)}, which {writer} writes"))
     conflicts = []
-    for first, second, paths in _common_writes(sections):
+    for first, second, paths in _common_writes(sections, writers):
         if order.is_before(first, second) or order.is_before(second, first):
             continue
         conflicts.append(ForecastConflict((first, second), paths, choice))
@@ -92,13 +98,12 @@ def settle_claims(
     return Settled(tuple(edges), tuple(conflicts), tuple(notes))
 
 
-def _reads_of_writes(sections: Sequence[Claiming]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
+def _reads_of_writes(sections: Sequence[Claiming], writers: _Index) -> Iterable[tuple[str, str, tuple[str, ...]]]:
     """(writer, reader, paths); reading what one writes oneself makes a conflict of writes, not an order."""
-    writers = _Index((section.name, section.writes) for section in sections)
     for reader in sections:
         found: dict[str, list[str]] = {}
         for pattern in reader.reads:
-            for name, path in writers.matches(pattern):
+            for name, path in writers.matches(reader.name, pattern):
                 if name != reader.name:
                     found.setdefault(name, []).append(path)
         own_writes = set(reader.writes)
@@ -107,12 +112,11 @@ def _reads_of_writes(sections: Sequence[Claiming]) -> Iterable[tuple[str, str, t
                 yield writer, reader.name, only_read
 
 
-def _common_writes(sections: Sequence[Claiming]) -> Iterable[tuple[str, str, tuple[str, ...]]]:
-    writers = _Index((section.name, section.writes) for section in sections)
+def _common_writes(sections: Sequence[Claiming], writers: _Index) -> Iterable[tuple[str, str, tuple[str, ...]]]:
     found: dict[tuple[str, str], list[str]] = {}
     for section in sections:
         for pattern in section.writes:
-            for name, path in writers.matches(pattern):
+            for name, path in writers.matches(section.name, pattern):
                 if writers.rank[section.name] < writers.rank[name]:
                     found.setdefault((section.name, name), []).append(path)
     for (first, second), paths in sorted(found.items(), key=lambda item: tuple(map(writers.rank.__getitem__, item[0]))):
@@ -120,28 +124,32 @@ def _common_writes(sections: Sequence[Claiming]) -> Iterable[tuple[str, str, tup
 
 
 class _Index:
-    """Patterns by section. Plain paths are found in dictionaries, so that thousands of sections stay cheap."""
+    """What sections write, by section. Plain paths are found in dictionaries, so that thousands of sections stay cheap."""
 
-    def __init__(self, claims: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    def __init__(self, sections: Iterable[Claiming], exact: frozenset[str]) -> None:
+        self._exact = exact
         self.rank: dict[str, int] = {}
         self._plain: dict[str, list[str]] = {}
         self._below: dict[str, list[tuple[str, str]]] = {}
         self._globs: list[tuple[str, str]] = []
-        for name, patterns in claims:
-            self.rank[name] = len(self.rank)
-            for pattern in patterns:
+        for section in sections:
+            self.rank[section.name] = len(self.rank)
+            for pattern in section.writes:
                 path = pattern.removeprefix("./").rstrip("/")
-                if any(character in path for character in "*?[") or path in ("", "."):
-                    self._globs.append((name, path))
+                if self._is_glob(section.name, path):
+                    self._globs.append((section.name, path))
                     continue
-                self._plain.setdefault(path, []).append(name)
+                self._plain.setdefault(path, []).append(section.name)
                 for folder in _folders_of(path):
-                    self._below.setdefault(folder, []).append((name, path))
+                    self._below.setdefault(folder, []).append((section.name, path))
 
-    def matches(self, pattern: str) -> Iterable[tuple[str, str]]:
-        """(section, the narrower of the two patterns) for every pattern that has a path in common with this one."""
+    def _is_glob(self, name: str, path: str) -> bool:
+        return name not in self._exact and (any(one in path for one in "*?[") or path in ("", "."))
+
+    def matches(self, claimant: str, pattern: str) -> Iterable[tuple[str, str]]:
+        """(section, the narrower of the two) for all that has a path in common with this pattern of ``claimant``."""
         path = pattern.removeprefix("./").rstrip("/")
-        if any(character in path for character in "*?[") or path in ("", "."):
+        if self._is_glob(claimant, path):
             for plain, names in self._plain.items():
                 if patterns_overlap(plain, path):
                     yield from ((name, plain) for name in names)

@@ -12,7 +12,8 @@ from ptx_prefect.plan.by_module import MODULE_CAP, sections_by_module
 from ptx_prefect.plan.draft import SectionDraft
 from ptx_prefect.plan.references import References, read_references
 from ptx_prefect.spec import SectioningSpec
-from ptx_prefect.tree.base import names_of_tree
+from ptx_prefect.tree.base import modes_of_tree
+from ptx_prefect.tree.changeset import SYMLINK
 from ptx_prefect.tree.location import place_of_base
 
 FILES = "{files}"
@@ -42,7 +43,7 @@ def drafts_of(
     if spec.main_task.level == "file":
         return _by_file(spec, state_dir, notes, seconds or {}, parallelism)
     task, root = spec.main_task, tree_root(spec)
-    wanted = matching(_names_of(spec), task.include, task.exclude)
+    wanted = matching(_names_of(spec, notes), task.include, task.exclude)
     references = read_references(root, files=_on_disk(wanted, root, notes), state_dir=state_dir)
     known = seconds if seconds and all(path in seconds for path in references.files) else None
     cut = sections_by_module(references, cap=task.sections or MODULE_CAP, seconds=known, on_cycle=spec.on_cycle)
@@ -62,7 +63,7 @@ def _by_file(
     spec: SectioningSpec, state_dir: Path, notes: list[str], seconds: Mapping[str, float], parallelism: int
 ) -> tuple[SectionDraft, ...]:
     task, root = spec.main_task, tree_root(spec)
-    names = _names_of(spec)
+    names = _names_of(spec, notes)
     references = None
     if task.order == "references":
         there = _on_disk(matching(names, ("**/*.py",), ()), root, notes)
@@ -91,16 +92,25 @@ def _by_file(
     return drafts
 
 
-def _names_of(spec: SectioningSpec) -> list[str]:
-    """The files that sections will find in what is cut up, by path below `root`."""
+def _names_of(spec: SectioningSpec, notes: list[str]) -> list[str]:
+    """The files that sections will find in what is cut up, by path below `root`; links lead to files of their own."""
+    modes = _modes_below_root(spec)
+    links = [name for name, mode in modes.items() if mode == SYMLINK]
+    told = matching(links, spec.main_task.include, spec.main_task.exclude)
+    if told:
+        notes.append(f"{len(told)} symbolic link(s) left out, first {told[0]!r}")
+    return [name for name in modes if modes[name] != SYMLINK]
+
+
+def _modes_below_root(spec: SectioningSpec) -> dict[str, int]:
     inner = PurePosixPath(spec.main_task.root or ".").as_posix()
     if spec.base is None:
-        return list(names_of_tree(tree_root(spec), None))
+        return modes_of_tree(tree_root(spec), None)
     revision = None if isinstance(spec.base, str) else spec.base.revision
-    names = names_of_tree(place_of_base(spec.base, spec.workdir), revision)
+    modes = modes_of_tree(place_of_base(spec.base, spec.workdir), revision)
     if inner == ".":
-        return list(names)
-    return [name.removeprefix(f"{inner}/") for name in names if name.startswith(f"{inner}/")]
+        return modes
+    return {name.removeprefix(f"{inner}/"): mode for name, mode in modes.items() if name.startswith(f"{inner}/")}
 
 
 def _on_disk(names: Sequence[str], root: Path, notes: list[str]) -> list[str]:

@@ -45,6 +45,7 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path, fres
     """
     notes: list[str] = []
     edges: tuple[Edge, ...] = ()
+    derived: tuple[Section, ...] = ()
     if spec.main_task.level == "test":
         from ptx_prefect.plan.by_suite import sections_by_suite  # Follows changes: not for other tasks.
 
@@ -54,9 +55,9 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path, fres
         shares = sections_by_suite(spec, blank, workers=workers, state_dir=state_dir, notes=notes, fresh=fresh)
         sections = tuple(replace(one, timeout_s=_adapted(one.timeout_s, _known(one), settings)) for one in shares)
     elif spec.main_task.level is not None:
-        sections, edges = _from_tree(spec, settings, state_dir, notes)
+        derived, edges = _from_tree(spec, settings, state_dir, notes)
         more, more_edges = _from_components(spec, settings, state_dir)
-        sections, edges = (*sections, *more), (*edges, *more_edges)
+        sections, edges = (*derived, *more), (*edges, *more_edges)
     elif spec.main_task.components:
         sections, edges = _from_components(spec, settings, state_dir)
     else:
@@ -69,7 +70,12 @@ def make_plan(spec: SectioningSpec, settings: Settings, *, state_dir: Path, fres
         from ptx_prefect.plan.inferred import with_inferred_reads  # Reads code: not for other tasks.
 
         claims = with_inferred_reads(spec, sections, state_dir=state_dir, notes=notes)
-    settled = settle_claims(claims, {section.name: section.depends_on for section in sections}, choice=spec.on_overlap)
+    settled = settle_claims(
+        claims,
+        {section.name: section.depends_on for section in sections},
+        choice=spec.on_overlap,
+        exact={section.name for section in derived},
+    )
     sections = _with_edges(sections, settled.edges)
     edges = (*edges, *settled.edges)
     if spec.main_task.level is None:  # a decomposition has told already which orders it gave up

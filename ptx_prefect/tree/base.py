@@ -182,7 +182,7 @@ def names_by_git(root: Path) -> tuple[str, ...] | None:
     return None if listed is None else tuple(sorted(listed))
 
 
-def names_of_tree(place: Path, revision: str | None) -> tuple[str, ...]:
+def modes_of_tree(place: Path, revision: str | None) -> dict[str, int]:
     """The files that a base of this place has, without reading them: neither what git ignores, nor submodules.
 
     Raises:
@@ -190,9 +190,10 @@ def names_of_tree(place: Path, revision: str | None) -> tuple[str, ...]:
     """
     if revision is not None:
         listing = run_git(place, "ls-tree", "-r", "-z", "--end-of-options", revision).split(b"\0")
-        return tuple(name for name, _ in _tree_rows(listing))
+        return {name: entry.mode for name, entry in _tree_rows(listing)}
     listed = _listed_by_git(place)
-    return tuple(sorted(_listed_plainly(place) if listed is None else listed))
+    stamps = _listed_plainly(place) if listed is None else listed
+    return {name: stamps[name].mode for name in sorted(stamps)}
 
 
 def _listed_by_git(root: Path) -> dict[str, Stamp] | None:

@@ -13,9 +13,12 @@ OUTPUT_FOLDER = "ptx-output"
 
 
 def matcher_of(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """A test whether a path (relative, with ``/``) matches any of ``patterns``."""
+    """A test whether a path (relative, with ``/``) matches any of ``patterns``.
+
+    A pattern is also the path that it spells: ``app/[id]/page.tsx`` is a common name in web projects.
+    """
     cleaned = tuple(pattern.removeprefix("./").rstrip("/") for pattern in patterns)
-    exact = frozenset(pattern for pattern in cleaned if not _has_magic(pattern))
+    exact = frozenset(cleaned)
     regexes = tuple(_compiled(pattern) for pattern in cleaned if _has_magic(pattern))
     everything = "" in exact or "." in exact
 

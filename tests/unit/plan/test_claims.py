@@ -96,6 +96,19 @@ def test_writers_with_an_order_between_them_do_not_conflict() -> None:
     assert settled.edges == ()
 
 
+def test_brackets_in_the_name_of_a_claimed_file_are_no_pattern() -> None:
+    sections = [
+        section(name, reads=(path,), writes=(path,)) for name, path in (("a", "[lang].tsx"), ("b", "[slug].tsx"))
+    ]
+    with_glob = [*sections, section("c", writes=("*.tsx",))]
+
+    assert settle_claims(sections, {}, exact={"a", "b"}).conflicts == ()
+    assert [one.sections for one in settle_claims(with_glob, {}, exact={"a", "b"}).conflicts] == [
+        ("a", "c"),
+        ("b", "c"),
+    ]
+
+
 def test_refusing_names_every_pair_at_once() -> None:
     sections = [section(name, writes=("x",)) for name in "abc"]
 

@@ -258,3 +258,19 @@ def test_sections_are_cut_from_the_files_that_they_will_find(tmp_path: Path) -> 
     assert names(str(tree)) == {"app/one.py", "app/two.py", "new.py"}
     assert names(revision, level="module") == {"app/one.py", "app/two.py"}
     assert names(str(tree), level="module", exclude=["app/two.py"]) == {"app/one.py", "new.py"}
+
+
+def test_links_are_no_sections_and_brackets_in_names_are_no_patterns(tmp_path: Path) -> None:
+    """A link's section would change what another section changes; `[lang]` and `[slug]` have letters in common."""
+    code = tmp_path / "code"
+    code.mkdir()
+    for name in ("[lang].py", "[slug].py"):
+        (code / name).write_text("x = 1\n")
+    (code / "link.py").symlink_to("[lang].py")
+    (code / "nowhere.py").symlink_to("gone.py")
+
+    plan = plan_of(tmp_path, main_task={"level": "file", "root": str(code)})
+
+    assert [section.name for section in plan.sections] == ["[lang].py", "[slug].py"]
+    assert plan.edges == () and plan.forecast_conflicts == ()
+    assert "2 symbolic link(s) left out, first 'link.py'" in plan.notes

@@ -28,6 +28,9 @@ from ptx_prefect.tree.globs import find_files, matcher_of
         ("./a+b.py", "a+b.py", True),
         (".", "anything/at/all", True),
         ("[", "[", True),
+        ("app/[id]/page.tsx", "app/[id]/page.tsx", True),
+        ("app/[id]", "app/[id]/page.tsx", True),
+        ("app/[id].tsx", "app/[slug].tsx", False),
     ],
 )
 def test_patterns_match_as_people_write_them(pattern: str, path: str, expected: bool) -> None:
