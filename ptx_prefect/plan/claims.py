@@ -124,7 +124,7 @@ def _common_writes(sections: Sequence[Claiming], writers: _Index) -> Iterable[tu
 
 
 class _Index:
-    """What sections write, by section. Plain paths are found in dictionaries, so that thousands of sections stay cheap."""
+    """What sections write. Plain paths are found in dictionaries, so that thousands of sections stay cheap."""
 
     def __init__(self, sections: Iterable[Claiming], exact: frozenset[str]) -> None:
         self._exact = exact
