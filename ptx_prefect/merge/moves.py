@@ -72,17 +72,17 @@ def move_conflicts(touches: Touches, ancestors: Mapping[str, frozenset[str]]) ->
         rivals = [(name, touches.by_path[row.new][name]) for name in (row.mover, row.editor)]
         conflicts.append(whole_file_conflict(row.new, reason, rivals))
     for old, moves in touches.movers.items():
-        rivals = [row for row in moves if any(row[1] != new and is_rival(row[0], name) for name, new in moves)]
-        targets = {new: name for name, new in rivals}
+        apart = [row for row in moves if any(row[1] != new and is_rival(row[0], name) for name, new in moves)]
+        targets = {new: name for name, new in apart}
         if targets:
             told = " and ".join(f"to {new!r} by {name!r}" for new, name in targets.items())
-            versions = [(name, touches.by_path[new][name]) for new, name in targets.items()]
-            conflicts.append(whole_file_conflict(old, f"moved {told}; both places have it", versions))
+            rivals = [(name, touches.by_path[new][name]) for new, name in targets.items()]
+            conflicts.append(whole_file_conflict(old, f"moved {told}; both places have it", rivals))
         mover, new = moves[0]
         others = [name for name, left in touches.by_path.get(old, {}).items() if left.content is None]
         deleters = [name for name in others if is_rival(name, mover) and name not in {name for name, _ in moves}]
         if deleters:
             reason = f"{mover!r} moved it from {old!r}, {deleters[0]!r} deleted it there; the moved file stands"
-            versions = [(mover, touches.by_path[new][mover]), (deleters[0], Version())]
-            conflicts.append(whole_file_conflict(new, reason, versions))
+            rivals = [(mover, touches.by_path[new][mover]), (deleters[0], Version())]
+            conflicts.append(whole_file_conflict(new, reason, rivals))
     return conflicts
