@@ -27,6 +27,7 @@ def fold(
     merger: Merger,
     marker_size: int = DEFAULT_SIZE,
     is_symmetric: bool = False,
+    keeps_order: bool = False,
 ) -> FileMerge:
     """The sides merged one after the other against the base, sorted by content.
 
@@ -35,11 +36,13 @@ def fold(
 
     Args:
         is_symmetric: the merger gives the same clean result for swapped sides, so two sides need no sorting.
+        keeps_order: the order of the sides (the plan's) has a meaning, so they are not sorted.
     """
     if is_symmetric and len(sides) == 2:
         pair = (names[0], names[1])
         return merge_pair(base, sides[0], sides[1], path=path, names=pair, merger=merger, marker_size=marker_size)
-    rivals = _without_included(base, sorted(zip(sides, names, strict=True)), path=path, merger=merger)
+    rows = list(zip(sides, names, strict=True))
+    rivals = _without_included(base, rows if keeps_order else sorted(rows), path=path, merger=merger)
     content, name = rivals[0]
     conflicts: tuple[Conflict, ...] = ()
     resolutions: tuple[Resolution, ...] = ()

@@ -27,8 +27,8 @@ __all__ = ["assemble_documents", "merge_document"]
 def merge_document(
     base: bytes, sides: Sequence[bytes], *, path: str, names: Sequence[str], marker_size: int = DEFAULT_SIZE
 ) -> FileMerge:
-    """Markdown and reST documents, any number of sides."""
-    return fold(base, sides, path=path, names=names, merger=_merge_text, marker_size=marker_size)
+    """Markdown and reST documents, any number of sides; what they add at one place stands in the order of the sides."""
+    return fold(base, sides, path=path, names=names, merger=_merge_text, marker_size=marker_size, keeps_order=True)
 
 
 def _merge_text(base: str, ours: str, theirs: str, path: str, names: Names, marker_size: int) -> TextMerge:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ptx_prefect.merge.documents.outline import Kind, headings_of
 from ptx_prefect.merge.lines import Clash, join
@@ -49,7 +50,7 @@ def solve(clash: Clash, before: Sequence[str], after: Sequence[str], kind: Kind)
         base, ours, theirs = sides
         if base is None or ours is None or theirs is None or not (ours or theirs):
             continue
-        merged = _woven(base, ours, theirs, after)
+        merged = _woven(base, ours, theirs, before, after)
         if merged is not None:
             return Solved(merged, f"{(ours or theirs)[0].shape}s of both sides, each kept")
     return None
@@ -126,7 +127,13 @@ def _key_of(line: str) -> str:
     return " ".join((line[number.end() - 1 :] if number else line).split())
 
 
-def _woven(base: Sequence[Block], ours: Sequence[Block], theirs: Sequence[Block], after: Sequence[str]) -> str | None:
+def _woven(
+    base: Sequence[Block],
+    ours: Sequence[Block],
+    theirs: Sequence[Block],
+    before: Sequence[str],
+    after: Sequence[str],
+) -> str | None:
     """The blocks three-way; None where both changed one, or where the order has a meaning."""
     shapes = {block.shape for side in (base, ours, theirs) for block in side}
     levels = {block.level for side in (base, ours, theirs) for block in side}
@@ -155,7 +162,9 @@ def _woven(base: Sequence[Block], ours: Sequence[Block], theirs: Sequence[Block]
     gone = [[block for key, block in old.items() if key not in side] for side in (mine, yours)]
     if not _is_free(added, gone):
         return None
-    order = weave(tuple(old), tuple(mine), tuple(yours), kept=tuple(merged), sort_key=_sorter(base, ours, theirs))
+    is_sorted = shapes == {"definition"} or (shapes == {"document"} and _is_sorted_around(before, after))
+    sort_key = str.casefold if is_sorted else None
+    order = weave(tuple(old), tuple(mine), tuple(yours), kept=tuple(merged), sort_key=sort_key)
     if order is None:
         return None
     texts_in_order = _evenly_spaced([merged[key] for key in order], shapes == {"section"})
@@ -188,9 +197,11 @@ def _deeper_first(base: Sequence[Block], ours: Sequence[Block], theirs: Sequence
     return join(_evenly_spaced([block.text for block in (*deeper, *higher)], True))
 
 
-def _sorter(*sides: Sequence[Block]) -> Callable[[str], str] | None:
-    shape = next((block.shape for side in sides for block in side), "")
-    return str.casefold if shape in ("definition", "document") else None
+def _is_sorted_around(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether the entries of the toctree beside the clash are sorted, as in an index of modules; one alone is not."""
+    above = list(takewhile(_BARE.match, reversed(before)))
+    entries = [line.strip().casefold() for line in (*reversed(above), *takewhile(_BARE.match, after))]
+    return len(entries) > 1 and entries == sorted(entries)
 
 
 def _evenly_spaced(texts: Sequence[str], is_section: bool) -> list[str]:
