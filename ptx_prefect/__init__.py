@@ -6,10 +6,14 @@ neither Prefect nor anything slow.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ptx_prefect.errors import MergeError, PlanError, PtxError, RunError, SpecError, TreeError, VoteError, WorkerError
+
+if sys.platform == "win32":
+    raise ImportError("ptx_prefect does not run on Windows: use it in WSL (wsl --install) or in a Linux container")
 
 if TYPE_CHECKING:
     from ptx_prefect.engine.execution import on_event

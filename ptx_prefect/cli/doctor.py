@@ -206,8 +206,8 @@ def _sandbox() -> Iterator[Finding]:
     from ptx_prefect.vote import Sandbox
 
     if sys.platform != "linux":
-        advice = "hold votes with candidates that you do not trust on Linux"
-        yield Finding("sandbox of candidates", "missing", "limits only: its walls need Linux", advice)
+        advice = "hold votes on programs in a container or on a Linux machine; everything else works here"
+        yield Finding("sandbox of candidates", "missing", "its walls need Linux, and no candidate runs without", advice)
         return
     sandbox = Sandbox()
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from ptx_prefect.run.cores import usable_cores
 from ptx_prefect.run.pool import AdaptivePool, Load, PoolChange, PoolLimits
 from ptx_prefect.workers import process_tree
 from ptx_prefect.workers.spawners import spawner_pids
@@ -93,7 +94,7 @@ class MeasuredPool:
 
 def cores() -> float:
     """CPUs that this process may use: its affinity and its container's quota count."""
-    count = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    count = float(usable_cores())
     with contextlib.suppress(OSError, ValueError):
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         if quota != "max":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from ptx_prefect.plan.durations import Durations, Learned
 from ptx_prefect.plan.file_times import bytes_of, seconds_of_files, shares_of
 from ptx_prefect.plan.graph import shape_of, topological_order
 from ptx_prefect.plan.plan import Edge, Plan, Section
+from ptx_prefect.run.cores import usable_cores
 from ptx_prefect.run.simulate import lower_bound, simulate
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import Component, SectioningSpec, TaskSpec
@@ -151,7 +151,7 @@ def pool_size(spec: SectioningSpec, settings: Settings, *, level: str, widest: i
     parallelism = settings.parallelism
     wanted = spec.parallelism_hint
     if wanted is None:
-        wanted = (os.cpu_count() or 1) if level == "test" else parallelism.default_workers
+        wanted = usable_cores() if level == "test" else parallelism.default_workers
     cap = min(parallelism.max_workers, LEVEL_CAPS.get(level, parallelism.max_workers))
     least = min(parallelism.min_workers, cap, spec.parallelism_hint or cap)
     # A plan narrower than the minimum needs no worker that would never have work.

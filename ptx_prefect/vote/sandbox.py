@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import VoteError
+from ptx_prefect.run.cores import usable_cores
 from ptx_prefect.vote.inside import zygote
 from ptx_prefect.vote.replies import LOST, TIMEOUT, Observed, Reply, frames_in, given_up
 from ptx_prefect.vote.values import Output
@@ -37,6 +38,10 @@ for name, path in (("ptx_prefect", package), ("ptx_prefect.vote", package + "/vo
 from ptx_prefect.vote.inside.zygote import main
 main()
 """
+_NOT_HERE = (
+    f"candidates are programs that nobody has read, and their walls need Linux, this is {sys.platform!r}: "
+    "hold the vote in a container (any image with Python 3.11 or newer) or on a Linux machine"
+)
 _START_TIMEOUT_S = 60.0
 _GRACE_S = 5.0
 _MAX_OUTPUT = 32_000_000
@@ -122,7 +127,7 @@ class Sandbox:
     def _crew(self, wanted: int) -> list[Sandbox]:
         """This one and others like it."""
         with self._lock:
-            size = min(wanted, 2 * len(os.sched_getaffinity(0)), _MAX_CREW) - 1
+            size = min(wanted, 2 * usable_cores(), _MAX_CREW) - 1
             while len(self._others) < size:
                 self._others.append(Sandbox(self._import_paths, namespaces=self._namespaces))
             return [self, *self._others[: max(0, size)]]
@@ -225,7 +230,7 @@ class Sandbox:
         if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
             return
         if not sys.platform.startswith("linux"):
-            raise VoteError(f"candidates run on Linux only, this is {sys.platform!r}; run the vote in a container")
+            raise VoteError(_NOT_HERE)
         self._process = self._control = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         package = str(Path(__file__).resolve().parent.parent)

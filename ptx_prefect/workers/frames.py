@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _LENGTH = struct.Struct("!I")
+RECEIPT = b"r"
+"""Answers a descriptor that was sent: macOS may lose one that its sender closes before it has arrived."""
 MAX_FRAME_BYTES = 1 << 30
 
 

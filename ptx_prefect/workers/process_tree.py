@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,8 +18,8 @@ import psutil
 MARKER = "PTX_CHILD"
 """Environment variable that every process of a section inherits; its value cannot be guessed."""
 
-_HAS_PROC = Path("/proc/self/stat").exists()
-_HAS_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children").exists()
+_HAS_PROC = sys.platform.startswith("linux") and Path("/proc/self/stat").exists()
+_HAS_CHILDREN = _HAS_PROC and Path(f"/proc/self/task/{os.getpid()}/children").exists()
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
@@ -30,7 +31,8 @@ def started(pid: int) -> str | None:
     """
     if not _HAS_PROC:
         try:
-            return f"{psutil.Process(pid).create_time():.3f}"
+            process = psutil.Process(pid)
+            return None if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.3f}"
         except psutil.Error:
             return None
     fields = _stat(pid)
@@ -53,6 +55,11 @@ def host() -> str:
 
 def descendants(pid: int) -> list[int]:
     """Everything below ``pid``, nearest first, zombies included."""
+    if not _HAS_CHILDREN:  # one look at all processes for the whole tree
+        try:
+            return [below.pid for below in psutil.Process(pid).children(recursive=True)]
+        except psutil.Error:
+            return []
     found: list[int] = []
     waiting = [pid]
     while waiting:
@@ -133,11 +140,6 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 
 
 def _children(pid: int) -> list[int]:
-    if not _HAS_CHILDREN:
-        try:
-            return [child.pid for child in psutil.Process(pid).children()]
-        except psutil.Error:
-            return []
     found: list[int] = []
     try:
         tasks = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - names only, several times a second
@@ -169,6 +171,11 @@ def _environment(pid: int) -> list[bytes]:
 def _beat_files(pid: int) -> list[str]:
     """Markers by the beat files that a process holds open."""
     found: list[str] = []
+    if not _HAS_PROC:
+        try:
+            return [Path(file.path).stem for file in psutil.Process(pid).open_files() if file.path.endswith(".beat")]
+        except (psutil.Error, OSError):
+            return found
     try:
         descriptors = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208 - names only, of every process
     except OSError:

@@ -21,7 +21,7 @@ import types
 from collections.abc import Callable
 
 from ptx_prefect.workers.call_target import main as _call_main  # noqa: F401 - loaded once here, not in every fork
-from ptx_prefect.workers.frames import send_frame
+from ptx_prefect.workers.frames import RECEIPT, send_frame
 from ptx_prefect.workers.supervisor import Work, supervise
 
 PARENT_CHECK_S = 2.0
@@ -69,6 +69,7 @@ def serve(control: socket.socket) -> Work:
         data, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not data:
             os._exit(0)
+        control.sendall(RECEIPT)
         if os.fork() == 0:
             control.close()
             return supervise(socket.socket(fileno=descriptors[0]))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import ptx_prefect
 from ptx_prefect.errors import WorkerError
-from ptx_prefect.workers.frames import receive_frame
+from ptx_prefect.workers.frames import RECEIPT, receive_frame
 
 SERVE_AT_ONCE = "from ptx_prefect.workers.spawner import main; main({fd})"
 START_LIMIT_S = 60.0
@@ -63,7 +63,12 @@ class Spawner:
         with self._lock:
             for _ in range(2):
                 try:
-                    socket.send_fds(self._connected(), [b"+"], [connection.fileno()])
+                    control = self._connected()
+                    socket.send_fds(control, [b"+"], [connection.fileno()])
+                    control.settimeout(self._start_limit_s)
+                    if control.recv(1) != RECEIPT:
+                        raise ConnectionError("it ended")
+                    control.settimeout(None)
                     return
                 except OSError as error:
                     trouble = error
@@ -119,7 +124,7 @@ class Spawner:
                 stderr=output,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                env=None if self._env is None else dict(self._env),
+                env=self._environment(),
                 cwd=self._cwd,
             )
             theirs.close()
@@ -138,6 +143,12 @@ class Spawner:
         ours.settimeout(None)
         self._loaded = first["loaded"]
         return ours
+
+    def _environment(self) -> dict[str, str]:
+        env = dict(os.environ if self._env is None else self._env)
+        if sys.platform == "darwin":  # else what Apple's libraries do in a fork of a program that forks may abort it
+            env.setdefault("OBJC_DISABLE_INITIALIZE_FORK_SAFETY", "YES")
+        return env
 
     def _drop(self, *, by_force: bool = False) -> None:
         if self._control is not None:

@@ -97,7 +97,7 @@ class _Supervisor:
         self.began = time.monotonic()
         self.exited_at: float | None = None
         self.peak_mb = self.last_cpu_s = 0.0
-        self.own_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.own_mb = _peak_mb(resource.getrusage(resource.RUSAGE_SELF))
         self.last_sign = self.last_told = self.began
         self.cpu_at_sign = 0.0
         self.seen_output = 0
@@ -193,7 +193,9 @@ class _Supervisor:
         for descriptor in (self.output, self._output_end, self.wakeup, self._wakeup_end):
             os.close(descriptor)
         # Held open by every fork of the work: what it starts by exec is known by its environment instead.
-        os.open(self.beat_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        beat = os.open(self.beat_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        # macOS hides the environment of its own programs (`sh`, `sleep`) from others: there the file goes along.
+        os.set_inheritable(beat, sys.platform == "darwin")
 
     def _below(self) -> list[int]:
         found = [pid for pid in process_tree.descendants(os.getpid()) if process_tree.started(pid) is not None]
@@ -288,9 +290,8 @@ class _Supervisor:
             select.select([self.output], [], [], 0.02)
         self.log.close()
         own = resource.getrusage(resource.RUSAGE_CHILDREN)
-        scale = 1024 if sys.platform != "darwin" else 2**20
         # The kernel lets a child begin with its parent's peak: up to ours, it says nothing about the work.
-        reaped_mb = own.ru_maxrss / scale
+        reaped_mb = _peak_mb(own)
         peak_mb = max(self.peak_mb, reaped_mb if reaped_mb > self.own_mb or not self.peak_mb else 0.0)
         if is_clean:
             with contextlib.suppress(OSError):
@@ -343,6 +344,11 @@ def _become_work(supervisor: _Supervisor, parent: int) -> Work | None:
         result.flush()
         os._exit(127)
     return Work(order["entry"], order["payload"], result)
+
+
+def _peak_mb(usage: resource.struct_rusage) -> float:
+    """Linux counts kilobytes, macOS bytes."""
+    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
 
 
 def _descriptors() -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from ptx_prefect.plan.references.sources import Source, sources_of
 from ptx_prefect.plan.references.store import cache_file_of, load_records, save_records
 from ptx_prefect.plan.references.tree import References
 from ptx_prefect.plan.references.work import CLOCK_DOUBT_NS, digest_of, resolve_share, scan_share
+from ptx_prefect.run.cores import usable_cores
 
 
 def read_references(
@@ -41,7 +41,7 @@ def read_references(
         raise PlanError(f"{str(root)!r} is not a directory; give the folder that holds the Python files")
     cache_file = cache_file_of(state_dir, root) if state_dir else None
     with _collector_off():
-        return _read_cached(root, files, cache_file, jobs or min(8, len(os.sched_getaffinity(0))))
+        return _read_cached(root, files, cache_file, jobs or min(8, usable_cores()))
 
 
 @contextmanager
