@@ -255,10 +255,13 @@ def _in_worker(
 def _in_vote(spec: VotingSpec, settings: Settings) -> dict[str, str]:
     from ptx_prefect.vote.mistakes import mistakes_in_vote
     from ptx_prefect.vote.prospect import mistakes_in_prices
+    from ptx_prefect.vote.sandbox import why_not_here
 
     mistakes = mistakes_in_vote(spec, workdir=Path(spec.workdir), has_worker=settings.default_worker is not None)
     mistakes |= dict(_in_output_dir(spec, None)) | dict(_in_programs(spec))
     mistakes |= mistakes_in_prices(spec, settings)
+    if spec.main_task.entry_point and (why := why_not_here()):
+        mistakes["main_task.entry_point"] = why
     for place, reference in _workers_in_vote(spec):
         mistakes |= dict(_in_worker(place, Component(name=place), worker_of(reference), spec, settings))
     return mistakes

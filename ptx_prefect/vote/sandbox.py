@@ -38,10 +38,6 @@ for name, path in (("ptx_prefect", package), ("ptx_prefect.vote", package + "/vo
 from ptx_prefect.vote.inside.zygote import main
 main()
 """
-_NOT_HERE = (
-    f"candidates are programs that nobody has read, and their walls need Linux, this is {sys.platform!r}: "
-    "hold the vote in a container (any image with Python 3.11 or newer) or on a Linux machine"
-)
 _START_TIMEOUT_S = 60.0
 _GRACE_S = 5.0
 _MAX_OUTPUT = 32_000_000
@@ -229,8 +225,8 @@ class Sandbox:
     def _start(self) -> None:
         if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
             return
-        if not sys.platform.startswith("linux"):
-            raise VoteError(_NOT_HERE)
+        if why := why_not_here():
+            raise VoteError(why)
         self._process = self._control = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         package = str(Path(__file__).resolve().parent.parent)
@@ -322,6 +318,16 @@ def _rest(pipe: int, size: int) -> bytes:
             parts.append(part)
             size -= len(part)
     return b"".join(parts)
+
+
+def why_not_here(platform: str = sys.platform) -> str:
+    """Why no candidate can run on this system, and what to do; empty where it can."""
+    if platform.startswith("linux"):
+        return ""
+    return (
+        f"candidates are programs that nobody has read, and their walls need Linux, this is {platform!r}: "
+        "hold the vote in a container (any image with Python 3.11 or newer) or on a Linux machine"
+    )
 
 
 def library_paths() -> list[str]:

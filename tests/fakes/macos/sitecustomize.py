@@ -1,7 +1,7 @@
 """What our modules would find on macOS: names that Linux alone has are gone, ``/proc`` and ``/sys`` are not there.
 
-On the path of a Python program this is loaded at its start, so all that it starts in turn has it too. Other packages see
-Linux as it is: on macOS they see a macOS that they know.
+On the path of a Python program this is loaded at its start, so all that it starts in turn has it too. Other packages
+see Linux as it is: on macOS they see a macOS that they know.
 """
 
 from __future__ import annotations
