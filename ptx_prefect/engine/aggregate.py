@@ -77,6 +77,9 @@ def _aggregate_tests(
     if planned:
         failures += _not_as_planned(values, planned)
     notes += dict.fromkeys(note for _, value in values for note in value.get("notes", ()))
+    helped = [record.name for record, value in values if not record.reused and value.get("parts", 1) > 1]
+    if helped:
+        notes.append(f"idle workers took over tests of {', '.join(helped)}, which went on in several processes")
     crashed = [name for _, value in values for name in value.get("crashed", ())]
     if crashed:
         tests["crashed"] = crashed
@@ -154,5 +157,7 @@ def _remember(
             junit = Path(value["junit"])
             took = {case.name: case.seconds for case in read_cases(junit)}
             seconds |= took
-            times.append(SectionTime(record.held_s, session_seconds(junit), sum(took.values()), len(took)))
+            parts = int(value.get("parts", 1))
+            held_s = record.held_s if parts == 1 else record.busy_s
+            times.append(SectionTime(held_s, session_seconds(junit), sum(took.values()), len(took), parts))
     Durations(state).record(suite_scope(suite, workdir), seconds | beside_tests(times))

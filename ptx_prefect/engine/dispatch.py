@@ -22,6 +22,7 @@ from ptx_prefect.run.memory import MemoryBook
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, Outcome, RateLimited, Skipped, Usage, headline_of
 from ptx_prefect.run.records import Attempt, Event, Observer, SectionRecord
 from ptx_prefect.run.scheduler import Scheduler, Start
+from ptx_prefect.workers.spare import Spare
 
 TICK_S = 0.5
 """How often the pool is looked at while nothing happens; also the longest that Ctrl-C waits."""
@@ -82,7 +83,9 @@ class Dispatch:
         settle: Settle = lambda _, outcome: outcome,
         place_of: Callable[[str], str | None] = lambda _: None,
         limits: SharedLimits | None = None,
+        spare: Spare | None = None,
     ) -> None:
+        self._spare = spare or Spare()
         self._limits = limits or SharedLimits()
         self._scheduler = scheduler
         self._batches = batches or Batches({}, {})
@@ -150,13 +153,15 @@ class Dispatch:
             observer(event)
 
     def _start_ready(self, after: Mapping[str, tuple[str, ...]]) -> None:
+        self._spare.offer(0)
         while True:
-            ready, running = self._scheduler.ready_count, self._in_flight
+            ready, running = self._scheduler.ready_count, self._in_flight + self._spare.lent
             limit = self._pool.limit(ready=ready, running=running)
             if running >= limit:
                 return
             starts = self._scheduler.start(self.elapsed_s, limit=len(self._scheduler.running) + 1)
             if not starts:
+                self._spare.offer(self._room.for_more(self._pool.used_mb(), running=running, most=limit - running))
                 return
             why_not = self._room.why_not(starts[0].name, self._running)
             if why_not is not None:
@@ -319,13 +324,15 @@ class Dispatch:
             outcome = self._spending.settle(name, outcome)
         now_s = self.elapsed_s
         ended_s = now_s if ended_s is None else ended_s
+        # One that was helped worked longer than it lasted.
+        busy_s = max(ended_s - running.started_s, 0.0 if isinstance(outcome, Skipped) else outcome.usage.wall_s)
         attempt = Attempt(outcome, running.started_s, ended_s, running.slot)
         if self._room.gave_way(name, outcome):
             self._keep(name, attempt)
             self._scheduler.put_back(name)
             self.tell(Event("section_retry", now_s, name, f"{headline_of(outcome)}; again when there is room"))
             return
-        self._busy[name] = self._busy.get(name, 0.0) + ended_s - running.started_s
+        self._busy[name] = self._busy.get(name, 0.0) + busy_s
         self._tell_pool(outcome, started_s=running.started_s, now_s=now_s)
         delay_s = self._scheduler.finish(name, outcome, now_s)
         if delay_s is not None:

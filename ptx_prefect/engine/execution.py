@@ -38,6 +38,7 @@ from ptx_prefect.spec import TaskSpec
 from ptx_prefect.tree import Base, Changeset
 from ptx_prefect.tree.globs import missing_of
 from ptx_prefect.workers.known import objections, worker_for
+from ptx_prefect.workers.spare import close_spare, open_spare
 
 if TYPE_CHECKING:
     from ptx_prefect.engine.cluster import Freight
@@ -176,6 +177,7 @@ class Execution:
             on_change=self._tell_pool,
             is_measured=self._freight is None,
         )
+        self._spare = open_spare()
         self.dispatch = Dispatch(
             self.scheduler,
             self._prepare,
@@ -187,6 +189,7 @@ class Execution:
             settle=self._settle,
             place_of=self.store.place,
             limits=limits,
+            spare=self._spare,
         )
 
     def run(self) -> dict[str, SectionRecord]:
@@ -200,6 +203,7 @@ class Execution:
             with collecting_rarely(), open_runner(self._settings, self._freight) as runner:
                 self.dispatch.run(self.plan.after, runner=runner)
         finally:
+            close_spare(self._spare)
             self._claims.release_all()
             self._remember_durations()
         return self.records
@@ -267,6 +271,8 @@ class Execution:
             base=self.site.base_reference,
             start=self._start_of(section, self.site.base).to_json() if self.site.base else None,
             result_storage=self._settings.result_storage,
+            # Only sections that we cut ourselves: who wrote one by hand may want its tests in one process.
+            spare=self._spare.name if self.plan.level == "test" else "",
         )
 
     def _stored(self, key: str) -> Stored | None:

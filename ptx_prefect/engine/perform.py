@@ -31,7 +31,8 @@ class Request:
     """What a task run is given. Plain JSON only, so that it crosses machines.
 
     ``base`` refers to the tree that the section changes, ``start`` is what its prerequisites changed there.
-    ``result_storage`` names where finished results are kept beside the state directory. ``run_id`` and ``home`` (the
+    ``result_storage`` names where finished results are kept beside the state directory. ``spare`` names the run's idle
+    slots, for sections that can use more than their own. ``run_id`` and ``home`` (the
     files of ``workdir`` that travel along) are for workers on other machines.
     """
 
@@ -54,6 +55,7 @@ class Request:
     calls_allowed: int | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
     result_storage: str | None = None
+    spare: str = ""
     run_id: str = ""
     home: Mapping[str, Any] | None = None
 
@@ -164,6 +166,7 @@ def run_worker(request: Request, directory: Path, workdir: Path) -> WorkerOutcom
         writes=request.writes,
         attempt=request.attempt,
         calls_allowed=request.calls_allowed,
+        spare=request.spare,
         home=Path(request.workdir),
     )
     outcome = worker_for(request.worker).run(job, beat=lambda _: None)

@@ -34,6 +34,16 @@ class Room:
         wanted = self._book.expected_mb(name)
         return f"waits for memory: it is expected to take {wanted:.0f} MB of {self.limit_mb:.0f} MB in all"
 
+    def for_more(self, used_mb: float | None, *, running: int, most: int) -> int:
+        """How many processes more, up to ``most``, there is memory for, if they take what the running ones do.
+
+        Args:
+            used_mb: what those take together; None: not known.
+        """
+        if not used_mb or not running:
+            return most
+        return max(0, min(most, int((self.limit_mb - used_mb) / (used_mb / running))))
+
     def who_gives_way(self, used_mb: float, began_s: Mapping[str, float], now_s: float) -> tuple[str, str] | None:
         """The section to stop, and why: the one that began last, where all together take more than they may.
 

@@ -30,20 +30,21 @@ def pytest_collection_finish(session: Any) -> None:
     """Write what was found."""
     rows = list(_SKIPPED.values())
     for item in session.items:
-        rows.append([item.nodeid, str(item.path), _is_bound(item)])
+        rows.append([item.nodeid, str(item.path), is_bound(item)])
     roots = [str(path) for path in getattr(session, "_initialpaths", ())]
     data = {"rootdir": str(session.config.rootpath), "roots": roots, "tests": rows, "import_path": sys.path}
     with open(os.environ["PTX_COLLECT_OUT"], "w", encoding="utf-8") as stream:  # noqa: PTH123 - any interpreter
         json.dump(data, stream)
 
 
-def _is_bound(item: Any) -> bool:
+def is_bound(item: Any) -> bool:
     """Whether a fixture wider than a class ties the test to the rest of its file."""
     info = getattr(item, "_fixtureinfo", None)
     for definitions in getattr(info, "name2fixturedefs", {}).values():
         for definition in definitions:
             wide = str(getattr(definition, "scope", "function")) in ("module", "package", "session")
             home = getattr(definition.func, "__module__", "") or ""
-            if wide and not home.startswith("_pytest"):
+            is_set_up = str(definition.argname).startswith(("_xunit_setup_module", "xunit_setup_module"))
+            if wide and (is_set_up or not home.startswith("_pytest")):
                 return True
     return False

@@ -31,12 +31,16 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class SectionTime:
-    """What a section took, in seconds: all of it, pytest's session alone, and all tests by its report."""
+    """What a section took, in seconds: all of it, pytest's sessions alone, and all tests by its report.
+
+    It had ``parts`` processes, whose times are added up.
+    """
 
     held_s: float
     session_s: float
     tests_s: float
     tests: int
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def beside_tests(times: Sequence[SectionTime]) -> dict[str, float]:
     """
     if not times:
         return {}
-    start_s = sum(max(0.0, one.held_s - one.session_s) for one in times) / len(times)
+    start_s = sum(max(0.0, one.held_s - one.session_s) / one.parts for one in times) / len(times)
     around_s = sum(max(0.0, one.session_s - one.tests_s) for one in times)
     return {START: start_s, OVERHEAD: around_s / max(1, sum(one.tests for one in times))}
 

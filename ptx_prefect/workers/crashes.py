@@ -59,15 +59,17 @@ def add_crash(junit: Path, crash: Crash) -> None:
 
 
 def add_cases_of(junit: Path, other: Path) -> None:
-    """Put the tests of another JUnit file into a JUnit file.
+    """Put the tests of another JUnit file, and the time of its session, into a JUnit file.
 
     Raises:
         xml.etree.ElementTree.ParseError: one of them is cut short.
     """
-    _add_cases(junit, list(ElementTree.parse(other).iter("testcase")))
+    tree = ElementTree.parse(other)
+    seconds = sum(float(suite.get("time") or 0.0) for suite in tree.iter("testsuite"))
+    _add_cases(junit, list(tree.iter("testcase")), seconds)
 
 
-def _add_cases(junit: Path, cases: list[ElementTree.Element]) -> None:
+def _add_cases(junit: Path, cases: list[ElementTree.Element], seconds: float = 0.0) -> None:
     tree = ElementTree.parse(junit)
     suite = next(tree.iter("testsuite"))
     suite.extend(cases)
@@ -76,4 +78,5 @@ def _add_cases(junit: Path, cases: list[ElementTree.Element]) -> None:
         counts[column] = sum(case.find(tag) is not None for case in cases)
     for column, count in counts.items():
         suite.set(column, str(int(suite.get(column, "0")) + count))
+    suite.set("time", f"{float(suite.get('time') or 0.0) + seconds:.3f}")
     tree.write(junit, encoding="utf-8", xml_declaration=True)

@@ -20,6 +20,7 @@ class Job:
     ``home`` is where the user stands, where that is not ``workdir``: modules and scripts of the task are found there.
     ``log_path`` takes the captured output. ``state_dir`` holds the registry of children.
     ``attempt`` counts from 1. ``calls_allowed`` is how many model calls the budget covers; None: no budget.
+    ``spare`` names the run's idle slots, where this process has them.
     ``hidden`` maps texts that must not be written down (secrets) to what stands in for them.
     """
 
@@ -38,6 +39,7 @@ class Job:
     attempt: int = 1
     home: Path | None = None
     calls_allowed: int | None = None
+    spare: str = ""
     hidden: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ have in common, which is plugins loaded, arguments parsed, first conftest files 
 
 import contextlib
 import importlib
+import importlib.util
 import json
 import os
 import socket
@@ -34,6 +35,77 @@ SWITCHED_OFF: Any = (
 )
 
 
+def _beside(name: str, path: str) -> Any:
+    """A module that stands alone as this one does, found by its place: the interpreter need not know our package."""
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - any interpreter
+    spec: Any = importlib.util.spec_from_file_location(name, os.path.join(here, path))  # noqa: PTH118
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_collect_plugin = _beside("_ptx_collect_plugin", "../plan/collect_plugin.py")
+_stock = _beside("_ptx_stock", "stock.py")
+
+
+class Turns:
+    """A pytest plugin: claim tests as their turn comes; those that another process has taken over end the list.
+
+    A test is told which one follows it, since that decides which fixtures live on. So the test after the next is
+    claimed before the next one begins, and a process that was robbed ends as if its list had been shorter.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._stock = _stock.Stock(path)
+        self._units: list[int] = []
+        self._turn = 0
+        self.gone: set[str] = set()
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtestloop(self, session: Any) -> Any:
+        """Lay out what there is. Its order is final here."""
+        rows = units_of(session.items)
+        self._units = [index for index, row in enumerate(rows) for _ in row["tests"]]
+        if self._units:
+            self._stock.lay_out(rows, claimed=self._units[:2][-1] + 1)
+        yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any) -> Any:
+        """After a test: claim the one after the next, or end the list before it."""
+        yield
+        self._turn += 1
+        after_next = self._turn + 1
+        items = item.session.items
+        if after_next < min(len(items), len(self._units)) and not self._stock.claim(self._units[after_next] + 1):
+            self.gone.update(one.nodeid for one in items[after_next:])
+            del items[after_next:]
+
+
+def units_of(items: list[Any]) -> list[dict[str, Any]]:
+    """What is never torn apart, in the order in which it runs: files, or classes and functions where that is allowed.
+
+    Tests in between two of a unit, where a plugin has mixed them, belong to it.
+    """
+    bound = {str(item.path) for item in items if _collect_plugin.is_bound(item)}
+    keys = []
+    for item in items:
+        path, rest = str(item.path), item.nodeid.partition("::")[2]
+        is_whole = path in bound or not path.endswith(".py")
+        keys.append(path if is_whole else path + "::" + rest.split("::", 1)[0].split("[", 1)[0])
+    last = {key: index for index, key in enumerate(keys)}
+    rows: list[dict[str, Any]] = []
+    end = -1
+    for index, (item, key) in enumerate(zip(items, keys)):  # noqa: B905 - any interpreter
+        if index > end:
+            rows.append({"tests": [], "selection": []})
+        end = max(end, last[key])
+        rows[-1]["tests"].append(item.nodeid)
+        if key not in rows[-1]["selection"]:
+            rows[-1]["selection"].append(key)
+    return rows
+
+
 class Section:
     """A pytest plugin: collect these tests, whatever paths stand among the suite's own arguments; tell of each.
 
@@ -44,12 +116,17 @@ class Section:
     def __init__(self) -> None:
         self.tests: list[str] = []
         self.without: frozenset[str] = frozenset()
+        self.only: frozenset[str] | None = None
         self.journal = ""
+        self.stock = ""
+        self.turns: Any = None
         self.count = 0
 
     def take(self, order: Any) -> None:
         """What this section is to run, and where it writes down what it does."""
         self.tests, self.without, self.journal = list(order["tests"]), frozenset(order["without"]), order["journal"]
+        self.only = None if order["only"] is None else frozenset(order["only"])
+        self.stock = order["stock"]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
@@ -61,14 +138,25 @@ class Section:
                 setattr(config.option, name, off)
                 if text:
                     self.write_down("note", text)
+        if self.stock:
+            self.turns = Turns(self.stock)
+            config.pluginmanager.register(self.turns)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
-        """Leave out what ended an interpreter before."""
-        left_out = [item for item in items if item.nodeid in self.without]
+        """Leave out what ended an interpreter before, and what is another process's."""
+        left_out = [item for item in items if not self._is_ours(item.nodeid)]
         if left_out:
             config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if item.nodeid not in self.without]
+            items[:] = [item for item in items if self._is_ours(item.nodeid)]
+
+    def _is_ours(self, nodeid: str) -> bool:
+        return nodeid not in self.without and (self.only is None or nodeid in self.only)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any) -> Any:
+        """Whatever loops over the tests: one that another process has taken over is not run here."""
+        return True if self.turns is not None and item.nodeid in self.turns.gone else None
 
     def write_down(self, kind: str, text: str) -> None:
         """Add a line that is there even if the interpreter ends now."""

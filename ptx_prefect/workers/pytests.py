@@ -18,6 +18,9 @@ A section writes ``junit.xml`` (and ``coverage.data``) into the directory beside
 Failed tests are a permanent failure (another attempt would only hide an unsteady test) which carries the same value.
 A test that ends its interpreter (``os._exit``, a segmentation fault) is named; the section's other tests run without
 it, then it runs alone: a second crash is an error in the JUnit file, beside what the others gave.
+
+Where the run has a slot that nothing waits for, the section goes on in more processes than one
+(:mod:`ptx_prefect.workers.test_parts`); its files and its value are those of one.
 """
 
 from __future__ import annotations
@@ -31,13 +34,13 @@ import shutil
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import WorkerError
 from ptx_prefect.plan.suite import key_of_test
-from ptx_prefect.run.outcomes import Done, Failed, TimedOut, Usage, WorkerOutcome
+from ptx_prefect.run.outcomes import Cancelled, Done, Failed, TimedOut, Usage, WorkerOutcome
 from ptx_prefect.strict import nearest
 from ptx_prefect.workers.crashes import Crash, add_cases_of, add_crash, read_journal, running_test
 from ptx_prefect.workers.endings import (
@@ -47,21 +50,20 @@ from ptx_prefect.workers.endings import (
     mistakes_in_common_keys,
     order_for,
     outcome_unless_exited,
-    signal_name,
     tail_of,
     usage_of,
 )
 from ptx_prefect.workers.process import Ended, Order, run_process
 from ptx_prefect.workers.protocol import Beat, Job
+from ptx_prefect.workers.spare import spare_named
 from ptx_prefect.workers.spawners import START_LIMIT_S, Spawner, shared_spawner
+from ptx_prefect.workers.test_parts import Files, Part, Share, Team, add_coverage, merged_usage, payload_of
 from ptx_prefect.workers.test_totals import TestTotals, read_cases, totals_of
 
 KEYS = ("args", "tests", "coverage", "source", "branch", "python", "rootdir", "warm", "preload", *COMMON_KEYS)
 _LISTS = ("args", "tests", "source", "preload")
 _FLAGS = ("coverage", "branch", "warm")
 MAX_FAILURES_TOLD = 20
-MAX_CRASHES = 10
-"""So many tests of a section may end its interpreter before the rest is given up."""
 _MEANING = {
     2: ("interrupted", "the tests could not be collected, or were interrupted"),
     3: ("pytest_internal", "pytest broke internally"),
@@ -108,96 +110,128 @@ class PytestWorker:
     def run(self, job: Job, *, beat: Beat) -> WorkerOutcome:
         """Run the section's tests; a test that ends its interpreter is tried once more, alone."""
         folder = files_dir(job).resolve()
-        for stale in (*folder.glob("*.xml"), *folder.glob("*.jsonl"), *folder.glob("coverage.data*")):
-            stale.unlink(missing_ok=True)
+        for pattern in ("*.xml", "*.jsonl", "*.data*", "*.stock*"):
+            for stale in folder.glob(pattern):
+                stale.unlink(missing_ok=True)
         return _Runs(job, folder, beat).outcome()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Files:
-    """What one pytest of a section writes, beside its coverage."""
-
-    junit: Path
-    data: Path
-    journal: Path
-
-
 class _Runs:
-    """The processes of one section: one, and where tests end their interpreter one without them and one for each."""
+    """The processes of one section: its parts, and one for each test that ended its interpreter."""
 
     def __init__(self, job: Job, folder: Path, beat: Beat) -> None:
         self._job, self._folder, self._beat = job, folder, beat
         self._until_s = time.monotonic() + job.deadline_s
+        self._spare = spare_named(job.spare)
         self._usages: list[Usage] = []
-        self._crashes: list[Crash] = []
+        self._notes: list[str] = []
+        self._crashed: list[str] = []
 
     def outcome(self) -> WorkerOutcome:
         """How the section ended."""
-        files = _Files(*(self._folder / name for name in ("junit.xml", "coverage.data", "ran.jsonl")))
-        tests = list(self._job.config.get("tests", ()))
-        ended, order, crash = self._once(files, tests, self._job.log_path)
-        while crash is not None and len(self._crashes) < MAX_CRASHES and time.monotonic() < self._until_s:
-            self._crashes.append(crash)
-            log = self._folder / f"without-{len(self._crashes)}.log"
-            ended, order, crash = self._once(files, tests, log)
-        usage, notes = self._usage(), [f"switched off: {text}" for text in _notes_in(files.journal)]
-        if crash is not None:
-            names = ", ".join(repr(one.nodeid) for one in (*self._crashes, crash))
-            reason = f"the interpreter ended in {names} ({crash.how}); what stands behind was not run{tail_of(ended)}"
-            return Failed(reason, "crashed", permanent=True, usage=usage, log=str(self._job.log_path))
-        early = outcome_unless_exited(ended, order)
-        if isinstance(early, TimedOut):
-            return dataclasses.replace(early, during=running_test(files.journal) or "")
-        if early is not None:
-            return early
-        crashed = []
-        for index, one in enumerate(self._crashes):
-            if files.junit.is_file() and self._crashes_alone(one, index, files.junit):
-                crashed.append(key_of_test(one.nodeid))
-            else:
-                notes.append(f"{one.nodeid} ended the interpreter ({one.how}) and did not when it ran alone")
-        found = _outcome(self._job, ended, files, is_broken=bool(self._crashes))
-        if isinstance(found, Done | Failed) and isinstance(found.value, dict):
-            found.value.update({"crashed": crashed, "notes": notes})
-            return dataclasses.replace(found, usage=self._usage())
+        names = ("junit.xml", "coverage.data", "ran.jsonl")
+        stock = self._folder / "ran.stock" if self._spare is not None else None
+        files = Files(*(self._folder / name for name in names), stock)
+        first = self._part(self._job, files, Share(tuple(self._job.config.get("tests", ()))))
+        parts = Team(self._job.section, first, spare=self._spare, make=self._taken_over).run()
+        self._usages = [usage for part in parts for usage in part.usages]
+        return self._early(parts) or self._put_together(parts)
+
+    def _part(self, job: Job, files: Files, share: Share) -> Part:
+        return Part(job, files, share, until_s=self._until_s, run=self._process)
+
+    def _taken_over(self, number: int, share: Share) -> Part:
+        """A part beside the first one, with files of its own."""
+        job = dataclasses.replace(self._job, log_path=self._folder / f"part-{number}.log")
+        return self._part(job, Files.named(self._folder, f"part-{number}", is_shared=True), share)
+
+    def _process(self, job: Job, files: Files, share: Share, without: Sequence[str]) -> tuple[Ended, Order]:
+        return _run(job, self._folder, _payload(job, files, share, without), self._beat)
+
+    def _early(self, parts: Sequence[Part]) -> WorkerOutcome | None:
+        """The section's outcome where some part did not come to its end; the others were cancelled because of it."""
+        usage, log = merged_usage(self._usages), str(self._job.log_path)
+        found: list[WorkerOutcome] = []
+        for part in parts:
+            if part.ended is None or part.order is None:
+                continue
+            if part.last_crash is not None:
+                names = ", ".join(repr(one.nodeid) for one in (*part.crashes, part.last_crash))
+                reason = f"the interpreter ended in {names} ({part.last_crash.how}); what stands behind was not run"
+                return Failed(reason + tail_of(part.ended), "crashed", permanent=True, usage=usage, log=log)
+            early = outcome_unless_exited(part.ended, part.order)
+            if isinstance(early, TimedOut):
+                early = dataclasses.replace(early, during=running_test(part.files.journal) or "")
+            if early is not None:
+                found.append(early)
+        return next((one for one in found if not isinstance(one, Cancelled)), found[0] if found else None)
+
+    def _put_together(self, parts: Sequence[Part]) -> WorkerOutcome:
+        """One set of files for all parts, and what it says; where pytest broke in one, that part's end counts."""
+        first, worst = parts[0], max(parts, key=_badness)
+        self._notes += [f"switched off: {text}" for text in _notes_in(first.files.journal)]
+        if _badness(worst) < _BROKE:
+            try:
+                self._join(parts)
+            except ElementTree.ParseError as error:
+                reason, usage = f"a report of {first.files.junit.parent} is cut short: {error}", self._usages[0]
+                return Failed(reason, "bad_report", usage=usage, log=str(self._job.log_path))
+        assert worst.ended is not None
+        files = first.files if _badness(worst) < _BROKE else worst.files
+        is_broken = len(parts) > 1 or bool(first.crashes)
+        found = _outcome(self._job, worst.ended, files, is_broken=is_broken)
+        if isinstance(found, Done | Failed):
+            more = {"crashed": self._crashed, "notes": self._notes, "parts": len(parts)}
+            value = {**found.value, **more} if isinstance(found.value, dict) else found.value
+            return dataclasses.replace(found, value=value, usage=merged_usage(self._usages))
         return found
 
-    def _crashes_alone(self, crash: Crash, index: int, junit: Path) -> bool:
-        """Run the test by itself; its rows go into the section's JUnit file."""
-        files = _Files(*(self._folder / f"alone-{index}{end}" for end in (".xml", ".data", ".jsonl")))
+    def _join(self, parts: Sequence[Part]) -> None:
+        """What the parts wrote, in the files of the first one.
+
+        Raises:
+            xml.etree.ElementTree.ParseError: a report is cut short.
+        """
+        for part in parts:
+            for index, crash in enumerate(part.crashes):
+                self._try_alone(crash, f"{part.files.junit.stem}-alone-{index}", part.files.junit)
+        first = parts[0].files
+        for files in (part.files for part in parts[1:]):
+            add_cases_of(first.junit, files.junit)
+            with first.journal.open("ab") as stream:
+                stream.write(files.journal.read_bytes())
+            if files.data.is_file():
+                add_coverage(first.data, files.data)
+
+    def _try_alone(self, crash: Crash, name: str, junit: Path) -> None:
+        """Run a test that ended its interpreter by itself; its rows go into the part's JUnit file."""
+        files = Files.named(self._folder, name)
         path, _, rest = crash.nodeid.partition("::")
         start = Path(self._job.config.get("rootdir") or self._job.workdir)
-        self._once(files, [f"{start / path}::{rest}"], files.junit.with_suffix(".log"), is_alone=True)
-        if not files.junit.is_file():
-            add_crash(junit, crash)
-            return True
-        add_cases_of(junit, files.junit)
-        return False
-
-    def _once(
-        self, files: _Files, tests: list[str], log: Path, *, is_alone: bool = False
-    ) -> tuple[Ended, Order, Crash | None]:
-        """One process; and the test that ended it, if one did."""
-        files.journal.unlink(missing_ok=True)
-        left_s = max(1.0, self._until_s - time.monotonic())
-        job = dataclasses.replace(self._job, log_path=log, deadline_s=min(self._job.deadline_s, left_s))
-        without = [] if is_alone else [one.nodeid for one in self._crashes]
-        ended, order = _run(job, self._folder, _payload(job, files, tests, without), self._beat)
+        job = dataclasses.replace(
+            self._job,
+            log_path=files.junit.with_suffix(".log"),
+            deadline_s=min(self._job.deadline_s, max(1.0, self._until_s - time.monotonic())),
+        )
+        ended, _ = self._process(job, files, Share((f"{start / path}::{rest}",)), ())
         self._usages.append(usage_of(ended))
-        running = running_test(files.journal) if ended.by == "exit" and not files.junit.is_file() else None
-        if running is None or ended.exit_code is None:
-            return ended, order, None
-        code = ended.exit_code
-        return ended, order, Crash(running, signal_name(-code) if code < 0 else f"exit code {code}")
+        if files.junit.is_file():
+            add_cases_of(junit, files.junit)
+            self._notes.append(f"{crash.nodeid} ended the interpreter ({crash.how}) and did not when it ran alone")
+            return
+        add_crash(junit, crash)
+        self._crashed.append(key_of_test(crash.nodeid))
 
-    def _usage(self) -> Usage:
-        one = self._usages[0]
-        if len(self._usages) == 1:
-            return one
-        cpu = [usage.cpu_s for usage in self._usages if usage.cpu_s is not None]
-        peaks = [usage.peak_rss_mb for usage in self._usages if usage.peak_rss_mb is not None]
-        wall_s = sum(usage.wall_s for usage in self._usages)
-        return Usage(wall_s, sum(cpu) if cpu else None, max(peaks, default=None))
+
+_BROKE = 2
+
+
+def _badness(part: Part) -> int:
+    """0: all is well, 1: tests failed, 2: something else."""
+    code = part.ended.exit_code if part.ended is not None else None
+    if code not in (0, 1, 5) or not part.files.junit.is_file():
+        return _BROKE
+    return int(code == 1)
 
 
 def _notes_in(journal: Path) -> list[str]:
@@ -211,14 +245,18 @@ def _run(job: Job, folder: Path, payload: Mapping[str, Any], beat: Beat) -> tupl
     former does not come up: then the new process fails alike, and its log says why.
     """
     config = job.config
+    name = Path(payload["journal"]).stem
+    # Tests may tell resources apart by these (a database, a port): no two processes have the same.
     files = {"PTX_SECTION_FILES": str(folder)}
+    if name.startswith("part-"):
+        files = {"PTX_SECTION_FILES": str(folder / name), "PTX_SECTION": f"{job.section}-{name}"}
     if config.get("python") is None and config.get("warm", True) and not _is_about_start(config):
         order = order_for(job, allowed=("*",), entry=_NOT_CALLED, payload=payload)
         added = {key: value for key, value in order.env.items() if key.startswith("PTX_")}
         order = dataclasses.replace(order, env={**added, **files}, is_configured=True)
         with contextlib.suppress(WorkerError):
             return run_process(order, beat=beat, spawner=_configured(job, payload)), order
-    paper = folder / "order.json"
+    paper = folder / f"{name}.order.json"
     paper.write_text(json.dumps(payload), encoding="utf-8")
     python = _resolved(config.get("python") or sys.executable, job.workdir)
     script = Path(__file__).with_name("pytest_main.py").resolve()
@@ -244,7 +282,7 @@ def _configured(job: Job, payload: Mapping[str, Any]) -> Spawner:
     )
 
 
-def _payload(job: Job, files: _Files, tests: list[str], without: list[str]) -> dict[str, Any]:
+def _payload(job: Job, files: Files, share: Share, without: Sequence[str]) -> dict[str, Any]:
     config = job.config
     coverage = {"data_file": str(files.data), "source": list(config.get("source", ())), "branch": config.get("branch")}
     # The cache plugin stays (tests may use it), but sections that run at once must not share its directory.
@@ -254,10 +292,7 @@ def _payload(job: Job, files: _Files, tests: list[str], without: list[str]) -> d
         options.append(f"--rootdir={config['rootdir']}")
     return {
         "args": [*options, *config.get("args", ())],
-        "tests": tests,
-        "without": without,
-        "junit": str(files.junit),
-        "journal": str(files.journal),
+        **payload_of(share, files, without),
         "coverage": coverage if config.get("coverage") else None,
     }
 
@@ -271,7 +306,7 @@ def _resolved(python: str, workdir: Path) -> str:
     return str(workdir / python) if "/" in python else python
 
 
-def _outcome(job: Job, ended: Ended, files: _Files, *, is_broken: bool) -> WorkerOutcome:
+def _outcome(job: Job, ended: Ended, files: Files, *, is_broken: bool) -> WorkerOutcome:
     """What the reports say; ``is_broken``: they have rows that the exit code knows nothing of."""
     usage, log, code = usage_of(ended), str(job.log_path), ended.exit_code
     junit = files.junit
