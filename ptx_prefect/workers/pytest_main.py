@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import sys
+import time
 import types
 import warnings
 from typing import Any
@@ -55,8 +56,9 @@ class Turns:
     claimed before the next one begins, and a process that was robbed ends as if its list had been shorter.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, began_s: float) -> None:
         self._stock = _stock.Stock(path)
+        self._began_s = began_s
         self._units: list[int] = []
         self._turn = 0
         self.gone: set[str] = set()
@@ -67,7 +69,8 @@ class Turns:
         rows = units_of(session.items)
         self._units = [index for index, row in enumerate(rows) for _ in row["tests"]]
         if self._units:
-            self._stock.lay_out(rows, claimed=self._units[:2][-1] + 1)
+            start_s = time.monotonic() - self._began_s
+            self._stock.lay_out(rows, claimed=self._units[:2][-1] + 1, start_s=start_s)
         yield
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -120,6 +123,7 @@ class Section:
         self.journal = ""
         self.stock = ""
         self.turns: Any = None
+        self.began_s = time.monotonic()
         self.count = 0
 
     def take(self, order: Any) -> None:
@@ -139,7 +143,7 @@ class Section:
                 if text:
                     self.write_down("note", text)
         if self.stock:
-            self.turns = Turns(self.stock)
+            self.turns = Turns(self.stock, self.began_s)
             config.pluginmanager.register(self.turns)
 
     @pytest.hookimpl(trylast=True)
@@ -211,6 +215,7 @@ class Host(Section):
         if self.measured is not None:
             self.measured.stop()
         self.order = serve(socket.socket(fileno=self.descriptor)).payload
+        self.began_s = time.monotonic()
         if self.measured is not None:
             self.measured.start()
         self.take(self.order)

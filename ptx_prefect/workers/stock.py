@@ -22,12 +22,16 @@ class Stock:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._units: list[dict[str, Any]] | None = None
+        self._laid_out: dict[str, Any] | None = None
 
-    def lay_out(self, units: Sequence[dict[str, Any]], *, claimed: int) -> None:
-        """Offer units: ``{"tests": node ids, "selection": what pytest is given to collect them}``, in order."""
+    def lay_out(self, units: Sequence[dict[str, Any]], *, claimed: int, start_s: float) -> None:
+        """Offer units: ``{"tests": node ids, "selection": what pytest is given to collect them}``, in order.
+
+        Args:
+            start_s: what it took the process to come so far (seconds).
+        """
         with open(self.path + ".json", "w", encoding="utf-8") as stream:  # noqa: PTH123 - any interpreter
-            json.dump(list(units), stream)
+            json.dump({"start_s": start_s, "units": list(units)}, stream)
         with open(self.path + ".new", "w", encoding="ascii") as stream:  # noqa: PTH123
             stream.write(f"{claimed} {len(units)}")
         os.replace(self.path + ".new", self.path)  # noqa: PTH105
@@ -71,11 +75,19 @@ class Stock:
 
     def units(self) -> list[dict[str, Any]]:
         """All that were laid out."""
-        if self._units is None:
+        found: list[dict[str, Any]] = self._read()["units"]
+        return found
+
+    def start_s(self) -> float:
+        """What it took the process to lay them out (seconds)."""
+        return float(self._read()["start_s"])
+
+    def _read(self) -> dict[str, Any]:
+        if self._laid_out is None:
             with open(self.path + ".json", encoding="utf-8") as stream:  # noqa: PTH123
-                self._units = json.load(stream)
-        assert self._units is not None
-        return self._units
+                self._laid_out = json.load(stream)
+        assert self._laid_out is not None
+        return self._laid_out
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[list[int]]:

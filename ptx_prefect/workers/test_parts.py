@@ -74,7 +74,6 @@ class Part:
         self._given: set[str] = set()
         self._lock = threading.Lock()
         self._stock: Stock | None = None
-        self._began_s = 0.0
         self._laid_out_s: float | None = None
 
     def run(self) -> None:
@@ -103,9 +102,9 @@ class Part:
                 return 0.0
             if self._laid_out_s is None:
                 self._laid_out_s = now_s
-            start_s = max(LEAST_START_S, self._laid_out_s - self._began_s)
             seconds = left * (now_s - self._laid_out_s) / claimed
-            return seconds if seconds > 2 * start_s else 0.0
+            # Half of it is taken over, which has to be more than what the start of a process takes.
+            return seconds if seconds / 2 > max(LEAST_START_S, self._stock.start_s()) else 0.0
 
     def give_half(self) -> Share | None:
         """About half of the tests that it has not begun; they are the taker's from now on."""
@@ -137,7 +136,7 @@ class Part:
     def _open(self) -> list[str]:
         """Let others take from the process that starts now; the node ids that it must leave out."""
         with self._lock:
-            self._began_s, self._laid_out_s = time.monotonic(), None
+            self._laid_out_s = None
             if self.files.stock is not None:
                 self.files.stock.unlink(missing_ok=True)
                 self._stock = Stock(str(self.files.stock))

@@ -12,7 +12,7 @@ from typing import Any
 import coverage
 import pytest
 
-from ptx_prefect.run.outcomes import Cancelled, Done, Failed, TimedOut
+from ptx_prefect.run.outcomes import Cancelled, Failed, TimedOut
 from ptx_prefect.workers.process import cancel_all
 from ptx_prefect.workers.spare import Spare, close_spare, open_spare
 from ptx_prefect.workers.test_totals import read_cases
@@ -98,7 +98,9 @@ def test_reports_are_those_of_one_process_and_every_test_runs_once(
     assert outcome.value["totals"]["failed"] == 1 and outcome.value["totals"]["tests"] == 51
     assert _lines(Path(outcome.value["coverage"])) == _lines(tmp_path / "serial.data")
     ran = _ran(suite)
-    assert len(ran) == 50 and set(Counter(nodeid for nodeid, _, _ in ran).values()) == {1}  # the skipped one logs nothing
+    assert len(ran) == 50 and set(Counter(nodeid for nodeid, _, _ in ran).values()) == {
+        1
+    }  # the skipped one logs nothing
     assert len({pid for _, pid, _ in ran}) == len({section for _, _, section in ran}) == outcome.value["parts"]
     for n in range(3):  # fixtures wider than a class, setup_module among them, are set up once
         for kind in ("bound", "set_up"):
@@ -195,9 +197,7 @@ def test_a_loop_of_the_suites_own_runs_nothing_twice(suite: Path, run_section: A
     assert set(Counter(nodeid for nodeid, _, _ in _ran(suite)).values()) == {1}
 
 
-def test_tests_stay_with_their_section_where_a_helper_cannot_start(
-    suite: Path, run_section: Any, spare: Spare
-) -> None:
+def test_tests_stay_with_their_section_where_a_helper_cannot_start(suite: Path, run_section: Any, spare: Spare) -> None:
     refuses = "import os\nif 'part' in os.environ.get('PTX_SECTION', ''): raise RuntimeError('no second one')\n"
     (suite / "tests" / "conftest.py").write_text(refuses)
     config = {"tests": _files(suite), "rootdir": str(suite), "args": ["tests"], "warm": False}

@@ -17,9 +17,7 @@ from ptx_prefect.workers.stock import Stock
 
 
 def rows(sizes: list[int]) -> list[dict[str, Any]]:
-    return [
-        {"tests": [f"f{n}::t{k}" for k in range(size)], "selection": [f"f{n}"]} for n, size in enumerate(sizes)
-    ]
+    return [{"tests": [f"f{n}::t{k}" for k in range(size)], "selection": [f"f{n}"]} for n, size in enumerate(sizes)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -27,7 +25,7 @@ def rows(sizes: list[int]) -> list[dict[str, Any]]:
 def test_whatever_the_order_of_claims_and_takes_every_unit_has_one_owner(sizes: list[int], takes: list[bool]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         stock = Stock(str(Path(folder, "stock")))
-        stock.lay_out(rows(sizes), claimed=1)
+        stock.lay_out(rows(sizes), claimed=1, start_s=0.5)
         own, taken, count = 1, [], 2
         for is_take in [*takes, *[False] * len(sizes)]:
             if is_take:
@@ -47,7 +45,7 @@ def test_whatever_the_order_of_claims_and_takes_every_unit_has_one_owner(sizes: 
 def test_claims_and_takes_at_the_same_time_share_nothing(tmp_path: Path) -> None:
     sizes = [1] * 400
     path = str(tmp_path / "stock")
-    Stock(path).lay_out(rows(sizes), claimed=1)
+    Stock(path).lay_out(rows(sizes), claimed=1, start_s=0.5)
     taken: list[str] = []
 
     def take_all() -> None:
@@ -73,8 +71,8 @@ def test_nothing_can_be_taken_before_it_is_laid_out_or_after_it_is_closed(tmp_pa
     stock = Stock(str(tmp_path / "stock"))
 
     assert stock.take_half() == [] and stock.left() == (0, 0)
-    stock.lay_out(rows([1, 2, 3]), claimed=1)
-    assert stock.left() == (1, 5)
+    stock.lay_out(rows([1, 2, 3]), claimed=1, start_s=0.5)
+    assert stock.left() == (1, 5) and stock.start_s() == 0.5
     stock.close()
     assert stock.take_half() == [] and not stock.claim(4)
 
