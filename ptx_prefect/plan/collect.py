@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,8 @@ from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.suite_content import Surroundings, content_of_suite
 
 COLLECT_TIMEOUT_S = 300
+MAX_BYTECODE = 300 * 2**20
+"""Bytes of compiled code that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def collect_tests(
     remembered = _remembered(cache, ours)
     if remembered is not None:
         return remembered
-    data = _collect(args, workdir=workdir, python=python)
+    data = _collect(args, workdir=workdir, python=python, bytecode=bytecode_dir(state_dir, workdir))
     tests = tuple((str(nodeid), str(path), bool(bound)) for nodeid, path, bound in data["tests"])
     if not tests:
         raise PlanError(
@@ -67,13 +71,31 @@ def collect_tests(
     return found
 
 
-def _collect(args: Sequence[str], *, workdir: Path, python: str) -> dict[str, Any]:
+def bytecode_dir(state_dir: Path, workdir: Path) -> str:
+    """Where compiled tests are kept; empty: nowhere, since a private workspace is another one each time."""
+    return "" if workdir.resolve().is_relative_to(state_dir.resolve()) else str(state_dir.resolve() / "bytecode")
+
+
+def _clear_bytecode(folder: Path) -> None:
+    """Files of checkouts that are gone are never asked for again: all is thrown away where it is much."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(place, name)).st_size  # noqa: PTH116, PTH118 - thousands
+    if total > MAX_BYTECODE:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _collect(args: Sequence[str], *, workdir: Path, python: str, bytecode: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="ptx-collect-") as scratch:
         out = Path(scratch) / "tests.json"
         plugin = Path(__file__).with_name("collect_plugin.py")
         (Path(scratch) / "ptx_collect_plugin.py").write_bytes(plugin.read_bytes())
         path = os.pathsep.join(filter(None, [scratch, os.environ.get("PYTHONPATH", "")]))
-        env = {**os.environ, "PYTHONPATH": path, "PTX_COLLECT_OUT": str(out)}
+        env = {**os.environ, "PYTHONPATH": path, "PTX_COLLECT_OUT": str(out), "PTX_COLLECT_BYTECODE": bytecode}
+        if bytecode:
+            _clear_bytecode(Path(bytecode))
         options = ["-p", "ptx_collect_plugin", "--collect-only", "-qq", "--no-header"]
         # The cache plugin stays, because arguments like --last-failed are its own; it finds nothing to go by.
         options += ["-o", f"cache_dir={Path(scratch) / 'cache'}"]

@@ -6,8 +6,44 @@ Usage: ``PTX_COLLECT_OUT=file python -m pytest -p collect_plugin --collect-only 
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
+from _pytest.assertion import rewrite
+
+
+class Compiled:
+    """Test files that pytest compiled are kept in ``folder`` until :meth:`end`, where it may keep none beside them.
+
+    Where ``PYTHONDONTWRITEBYTECODE`` is set, as in many containers, pytest compiles each test file anew for plan and
+    section, which takes several times as long as all else of a collection. Only these files are kept, by pytest's own
+    means: no other module is compiled for it, and what tests import while they run is none of ours.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._before: dict[str, Any] = {}
+        names = ("sys", "get_cache_dir")
+        if folder and sys.dont_write_bytecode and all(hasattr(rewrite, name) for name in names):
+            self._before = {name: getattr(rewrite, name) for name in names}
+            rewrite.sys = _Writing()  # type: ignore[attr-defined]
+            rewrite.get_cache_dir = lambda path: Path(folder, *Path(path).parent.absolute().parts[1:])
+
+    def end(self) -> None:
+        """As before."""
+        for name, value in self._before.items():
+            setattr(rewrite, name, value)
+
+
+class _Writing:
+    """The module ``sys`` of an interpreter that may write."""
+
+    dont_write_bytecode = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
+Compiled(os.environ.get("PTX_COLLECT_BYTECODE", ""))
 _PATHS: dict[str, str] = {}
 _SKIPPED: dict[str, list[object]] = {}
 

@@ -124,6 +124,7 @@ class Section:
         self.stock = ""
         self.turns: Any = None
         self.began_s = time.monotonic()
+        self.compiled: Any = None
         self.count = 0
 
     def take(self, order: Any) -> None:
@@ -156,6 +157,12 @@ class Section:
 
     def _is_ours(self, nodeid: str) -> bool:
         return nodeid not in self.without and (self.only is None or nodeid in self.only)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self) -> None:
+        """What tests import by themselves is compiled as ever."""
+        if self.compiled is not None:
+            self.compiled.end()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: Any) -> Any:
@@ -223,7 +230,7 @@ class Host(Section):
         super().pytest_cmdline_main(config)
 
 
-def host(descriptor: int, args: list[str], preload: list[str], coverage: Any) -> None:
+def host(descriptor: int, args: list[str], preload: list[str], coverage: Any, bytecode: str) -> None:
     """A spawner for the sections of a suite with these arguments; in the sections, ends with pytest's exit code.
 
     With coverage it measures from its start on, as a serial run does: what it imports is in every section's data.
@@ -231,6 +238,7 @@ def host(descriptor: int, args: list[str], preload: list[str], coverage: Any) ->
     _look_like_pytest(args)
     measured = None if coverage is None else _started(coverage, data_suffix=True)
     plugin = Host(descriptor, preload, measured)
+    plugin.compiled = _collect_plugin.Compiled(bytecode)
     code = int(pytest.main(args, plugins=[plugin]))
     if measured is not None:
         measured.stop()
@@ -246,6 +254,7 @@ def run_pytest(order: Any) -> int:
     args = [*order["args"], f"--junitxml={order['junit']}"]
     _look_like_pytest(args)
     section = Section()
+    section.compiled = _collect_plugin.Compiled(order["bytecode"])
     section.take(order)
     if order["coverage"] is None:
         return int(pytest.main(args, plugins=[section]))

@@ -39,6 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import WorkerError
+from ptx_prefect.plan.collect import bytecode_dir
 from ptx_prefect.plan.suite import key_of_test
 from ptx_prefect.run.outcomes import Cancelled, Done, Failed, TimedOut, Usage, WorkerOutcome
 from ptx_prefect.strict import nearest
@@ -69,7 +70,9 @@ _MEANING = {
     3: ("pytest_internal", "pytest broke internally"),
     4: ("usage", "pytest refused its arguments; check args and tests"),
 }
-_HOST = "from ptx_prefect.workers.pytest_main import host; host({{fd}}, {args!r}, {preload!r}, {coverage!r})"
+_HOST = (
+    "from ptx_prefect.workers.pytest_main import host; host({{fd}}, {args!r}, {preload!r}, {coverage!r}, {bytecode!r})"
+)
 _NOT_CALLED = "the configured pytest goes on by itself"
 RETRY_S = 300.0
 """A suite whose configured pytest did not come up runs without one for so long (seconds)."""
@@ -274,7 +277,9 @@ def _configured(job: Job, payload: Mapping[str, Any]) -> Spawner:
     coverage = payload["coverage"]
     if coverage is not None:
         coverage = {**coverage, "data_file": str(job.state_dir / "coverage")}
-    code = _HOST.format(args=args, preload=list(config.get("preload", ())), coverage=coverage)
+    code = _HOST.format(
+        args=args, preload=list(config.get("preload", ())), coverage=coverage, bytecode=payload["bytecode"]
+    )
     env = order_for(job, allowed=("*",)).env
     env = {key: value for key, value in env.items() if not key.startswith("PTX_")}
     return shared_spawner(
@@ -293,6 +298,7 @@ def _payload(job: Job, files: Files, share: Share, without: Sequence[str]) -> di
     return {
         "args": [*options, *config.get("args", ())],
         **payload_of(share, files, without),
+        "bytecode": bytecode_dir(job.state_dir, job.workdir),
         "coverage": coverage if config.get("coverage") else None,
     }
 

@@ -49,6 +49,27 @@ def test_a_second_run_of_an_unchanged_suite_runs_nothing_though_durations_are_kn
     assert not any("cut as before" in note for note in sectioning(spec, fresh=True)["notes"])
 
 
+def test_an_idle_worker_takes_over_tests_of_the_last_section_and_the_next_run_reuses_it(workdir: Path) -> None:
+    (workdir / "tests" / "test_slow.py").write_text("".join(f"def test_{n}(): time.sleep(0.2)\n" for n in range(40)))
+    (workdir / "tests" / "test_quick.py").write_text("".join(f"def test_{n}(): pass\n" for n in range(40)))
+    for path in (workdir / "tests").iterdir():
+        log = "with open('ran.txt', 'a') as stream: stream.write(request.node.nodeid + '\\n')"
+        header = f"import pytest, time\n@pytest.fixture(autouse=True)\ndef log(request):\n    {log}\n"
+        path.write_text(header + path.read_text())
+    spec = {**suite(), "parallelism_hint": 2}
+    first = sectioning(spec)
+    ran = (workdir / "ran.txt").read_text().splitlines()
+    (workdir / "ran.txt").unlink()  # It is no input of the tests.
+    again = sectioning(spec)
+
+    assert first["status"] == "success" and first["results"]["tests"]["passed"] == 80
+    assert len(ran) == len(set(ran)) == 80
+    assert any("idle workers took over tests of" in note for note in first["notes"])
+    assert not any("idle workers" in note for note in again["notes"])
+    assert again["execution_summary"]["reused_sections"] == first["execution_summary"]["total_subtasks"]
+    assert not (workdir / "ran.txt").exists()
+
+
 SPOILT = """\
 import os
 def pytest_collection_modifyitems(items):

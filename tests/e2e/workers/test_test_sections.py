@@ -243,6 +243,22 @@ def test_a_test_that_ends_its_interpreter_is_named_and_the_others_count(
     assert any("test_dies_once" in note and "exit code 3" in note for note in outcome.value["notes"])
 
 
+@pytest.mark.parametrize("warm", [True, False])
+def test_compiled_tests_that_are_kept_explain_their_failures_as_ever(
+    suite: Path, run_section: Any, state_dir: Path, monkeypatch: pytest.MonkeyPatch, warm: bool
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (suite / "tests" / "test_sum.py").write_text(
+        "import sys\ndef test_sum():\n    import json.tool\n    assert sys.dont_write_bytecode and 1 + 1 == 3\n"
+    )
+    config = {"tests": ["tests/test_sum.py"], "args": ["tests"], "warm": warm}
+    outcomes = [run_section("pytest", config) for _ in range(2)]
+
+    assert all(isinstance(one, Failed) and "2 == 3" in one.reason.replace("(1 + 1)", "2") for one in outcomes), outcomes
+    assert {path.name.split(".")[0] for path in (state_dir / "bytecode").rglob("*.pyc")} >= {"conftest", "test_sum"}
+    assert not list(suite.rglob("*.pyc"))
+
+
 def test_options_that_spread_or_stop_a_suite_are_off_in_its_sections(suite: Path, run_section: Any) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     (suite / "pyproject.toml").write_text(CONFIG.replace("testpaths", 'addopts = "-n 2 -x --lf"\ntestpaths'))

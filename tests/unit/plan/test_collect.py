@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ptx_prefect.errors import PlanError
-from ptx_prefect.plan.collect import collect_tests
+from ptx_prefect.plan.collect import bytecode_dir, collect_tests
 
 
 @pytest.fixture
@@ -55,6 +55,33 @@ def test_a_collection_is_remembered_until_a_file_changes(suite: Path, tmp_path: 
     assert (first.is_remembered, again.is_remembered, changed.is_remembered) == (False, True, False)
     assert again.tests == first.tests and "test_a.py::test_new" in {row[0] for row in changed.tests}
     assert first.digest == again.digest != changed.digest
+
+
+def test_a_module_set_up_ties_its_tests_together(suite: Path, tmp_path: Path) -> None:
+    (suite / "test_a.py").write_text("def setup_module(module): pass\ndef test_one(): pass\n")
+    (suite / "test_u.py").write_text("def setUpModule(): pass\ndef test_two(): pass\n")
+    found = collect_tests(["test_a.py", "test_u.py"], workdir=suite, python=None, state_dir=tmp_path)
+
+    assert [tied for _, _, tied in found.tests] == [True, True]
+
+
+def test_where_no_bytecode_may_be_written_tests_are_compiled_once_all_the_same(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    collect_tests([], workdir=suite, python=None, state_dir=tmp_path / "state")
+    kept = {path.name.split(".")[0] for path in (tmp_path / "state" / "bytecode").rglob("*.pyc")}
+    (suite / "test_a.py").write_text("def test_new_name(): pass\n")
+    changed = collect_tests([], workdir=suite, python=None, state_dir=tmp_path / "state")
+
+    assert kept >= {"test_a", "test_b", "test_c"}
+    assert "test_a.py::test_new_name" in {row[0] for row in changed.tests}
+    assert not list(suite.rglob("*.pyc"))
+
+
+def test_compiled_tests_are_not_kept_of_a_private_workspace(tmp_path: Path) -> None:
+    assert bytecode_dir(tmp_path / "state", tmp_path) == str(tmp_path / "state" / "bytecode")
+    assert bytecode_dir(tmp_path / "state", tmp_path / "state" / "workspaces" / "1") == ""
 
 
 def test_what_cannot_be_collected_says_why(suite: Path, tmp_path: Path) -> None:
