@@ -51,7 +51,8 @@ def test_a_second_run_of_an_unchanged_suite_runs_nothing_though_durations_are_kn
 
 def test_an_idle_worker_takes_over_tests_of_the_last_section_and_the_next_run_reuses_it(workdir: Path) -> None:
     (workdir / "tests" / "test_slow.py").write_text("".join(f"def test_{n}(): time.sleep(0.2)\n" for n in range(40)))
-    (workdir / "tests" / "test_quick.py").write_text("".join(f"def test_{n}(): pass\n" for n in range(40)))
+    quick = "class TestQuick:\n" + "".join(f"    def test_{n}(self): pass\n" for n in range(40))
+    (workdir / "tests" / "test_quick.py").write_text(quick)
     for path in (workdir / "tests").iterdir():
         log = "with open('ran.txt', 'a') as stream: stream.write(request.node.nodeid + '\\n')"
         header = f"import pytest, time\n@pytest.fixture(autouse=True)\ndef log(request):\n    {log}\n"
