@@ -25,12 +25,17 @@ class Compiled:
         names = ("sys", "get_cache_dir")
         if folder and sys.dont_write_bytecode and all(hasattr(rewrite, name) for name in names):
             self._before = {name: getattr(rewrite, name) for name in names}
-            rewrite.sys = _Writing()  # type: ignore[attr-defined]
-            rewrite.get_cache_dir = lambda path: Path(folder, *Path(path).parent.absolute().parts[1:])
+            self._set(
+                {"sys": _Writing(), "get_cache_dir": lambda path: Path(folder, *path.parent.absolute().parts[1:])}
+            )
 
     def end(self) -> None:
         """As before."""
-        for name, value in self._before.items():
+        self._set(self._before)
+
+    @staticmethod
+    def _set(values: dict[str, Any]) -> None:
+        for name, value in values.items():
             setattr(rewrite, name, value)
 
 

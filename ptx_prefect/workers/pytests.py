@@ -132,9 +132,9 @@ class _Runs:
 
     def outcome(self) -> WorkerOutcome:
         """How the section ended."""
-        names = ("junit.xml", "coverage.data", "ran.jsonl")
+        junit, data, journal = (self._folder / name for name in ("junit.xml", "coverage.data", "ran.jsonl"))
         stock = self._folder / "ran.stock" if self._spare is not None else None
-        files = Files(*(self._folder / name for name in names), stock)
+        files = Files(junit, data, journal, stock)
         first = self._part(self._job, files, Share(tuple(self._job.config.get("tests", ()))))
         parts = Team(self._job.section, first, spare=self._spare, make=self._taken_over).run()
         self._usages = [usage for part in parts for usage in part.usages]
