@@ -4,8 +4,9 @@ The support of a group is what all groups lend it: each lends its size, weighted
 the group (squared: half the answers in common are a quarter of an agreement), as in minimum Bayes risk decoding over
 executions (Shi et al., EMNLP 2022) and in ranking clusters by overlap (SRank, ACL Findings 2024). Tests of unknown
 quality, where there are any, weigh both sides by the share that they pass (as CodeT, ICLR 2023, does with sets of
-tests). An error agrees with nobody, not even with the same error. Voters' records order groups of equal support and
-do nothing else: who was right before does not outvote what most do now.
+tests). An error agrees with nobody, not even with the same error, unless it is meant (see `meant_errors`); nor does a
+value of which nothing is seen. Voters' records order groups of equal support and do nothing else: who was right before
+does not outvote what most do now.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ptx_prefect.vote.inside.wire import UNSEEN
 from ptx_prefect.vote.values import Output
 
 _DIGITS = 9
@@ -58,11 +60,13 @@ def group_by_behaviour(field: Mapping[str, Behaviour]) -> tuple[tuple[tuple[str,
 
 
 def _is_degenerate(outputs: Sequence[Output]) -> bool:
-    return bool(outputs) and all(output.kind != "value" or output.seen == "None" for output in outputs)
+    return bool(outputs) and all(
+        output.kind != "value" or not output.is_answer or output.seen == "None" for output in outputs
+    )
 
 
 def _vector(outputs: Sequence[Output]) -> tuple[str, ...]:
-    return tuple(output.seen if output.kind == "value" else f"\0{output.kind}" for output in outputs)
+    return tuple(output.seen if output.is_answer else f"{UNSEEN}{output.kind}" for output in outputs)
 
 
 def _supports(groups: Sequence[Sequence[Behaviour]]) -> list[float]:
@@ -78,4 +82,4 @@ def _supports(groups: Sequence[Sequence[Behaviour]]) -> list[float]:
 def _overlap(one: Sequence[str], other: Sequence[str]) -> float:
     if not one:
         return 1.0
-    return sum(mine == theirs and mine[0] != "\0" for mine, theirs in zip(one, other, strict=True)) / len(one)
+    return sum(mine == theirs and mine[0] != UNSEEN for mine, theirs in zip(one, other, strict=True)) / len(one)

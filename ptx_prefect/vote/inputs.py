@@ -4,55 +4,126 @@ from __future__ import annotations
 
 import ast
 import random
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 _TRIES = 30
+_PLACE = re.compile(r"_ptx_place_(\d+)_")
 
 
 def more_inputs(calls: Sequence[str], *, wanted: int, seed: int = 0) -> tuple[str, ...]:
-    """Up to ``wanted`` new calls, each a visible call with its arguments changed within their types.
+    """Up to ``wanted`` new calls, each a visible call with what is written out in its arguments changed within types.
 
-    The same calls give the same inputs. Calls whose arguments are no literals are left out.
+    ``f(date(2024, 1, 31), [1, 2])`` gives ``f(date(2023, 1, 31), [1, 2])``. The same calls give the same inputs. Calls
+    in which nothing is written out are left out.
     """
-    rng = random.Random(f"{seed}:{'|'.join(calls)}")
-    seeds = [parsed for parsed in map(_parse, calls) if parsed is not None]
+    return _varied([_form_of_call(call) for call in calls], calls, wanted, seed)
+
+
+def more_programs(tests: Sequence[str], *, wanted: int, seed: int = 0) -> tuple[str, ...]:
+    """As `more_inputs`, for tests of several statements: other values in their steps, not in what they expect."""
+    return _varied([_form_of_program(test) for test in tests], tests, wanted, seed)
+
+
+def _varied(forms: Sequence[_Form | None], known: Sequence[str], wanted: int, seed: int) -> tuple[str, ...]:
+    rng = random.Random(f"{seed}:{'|'.join(known)}")
+    seeds = [form for form in forms if form is not None and form.values]
     found: dict[str, None] = {}
     if not seeds:
         return ()
-    pool = [value for *_, values in seeds for value in values]
+    pool = [value for form in seeds for value in form.values]
+    given = {*known, *(form.filled(form.values) for form in seeds)}
     for attempt in range(wanted * _TRIES):
         if len(found) >= wanted:
             break
-        asked_by, tree, values = seeds[attempt % len(seeds)]
-        changed = list(values)
+        form = seeds[attempt % len(seeds)]
+        changed = list(form.values)
         for _ in range(1 + (rng.random() < 0.3)):
             where = rng.randrange(len(changed))
             changed[where] = _mutate(changed[where], rng, pool)
-        text = asked_by + _unparse(tree, changed)
-        if text not in calls:
+        text = form.filled(changed)
+        if text not in given:
             found[text] = None
     return tuple(found)
 
 
-def _parse(call: str) -> tuple[str, ast.Call, list[Any]] | None:
-    """Whether it is awaited (as text), the call, and the values of its arguments."""
-    asked_by = "await " if call.startswith("await ") else ""
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Source with places in it, and the values that are written out there."""
+
+    source: str
+    values: tuple[Any, ...]
+
+    def filled(self, values: Sequence[Any]) -> str:
+        """The source with these values in its places."""
+        return _PLACE.sub(lambda found: _written(values[int(found[1])]), self.source)
+
+
+def _written(value: Any) -> str:
+    text = repr(value)
+    return f"float({text!r})" if type(value) is float and text.lstrip("-") in ("inf", "nan") else text
+
+
+def _form_of_call(call: str) -> _Form | None:
+    awaited = "await " if call.startswith("await ") else ""
+    tree = _parsed(call.removeprefix(awaited), "eval")
+    if tree is None or not isinstance(tree.body, ast.Call | ast.Attribute | ast.Subscript):
+        return None
+    return _form_of(tree, _Places(), prefix=awaited)
+
+
+def _form_of_program(test: str) -> _Form | None:
+    tree = _parsed(test, "exec")
+    return None if tree is None else _form_of(tree, _Places())
+
+
+def _parsed(source: str, mode: str) -> Any:
     try:
-        tree = ast.parse(call.removeprefix(asked_by), mode="eval").body
-        if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
-            return None
-        values = [ast.literal_eval(node) for node in [*tree.args, *(keyword.value for keyword in tree.keywords)]]
+        return ast.parse(source, mode=mode)
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         return None
-    return (asked_by, tree, values) if values else None
 
 
-def _unparse(tree: ast.Call, values: list[Any]) -> str:
-    plain = [repr(value) for value in values[: len(tree.args)]]
-    named = zip(tree.keywords, values[len(tree.args) :], strict=True)
-    plain += [f"{keyword.arg}={value!r}" if keyword.arg else f"**{value!r}" for keyword, value in named]
-    return f"{ast.unparse(tree.func)}({', '.join(plain)})"
+def _form_of(tree: ast.AST, places: _Places, prefix: str = "") -> _Form:
+    changed = places.visit(tree)
+    return _Form(prefix + ast.unparse(ast.fix_missing_locations(changed)), tuple(places.values))
+
+
+class _Places(ast.NodeTransformer):
+    """Puts places where data are written out, the largest pieces first: not for what a test expects, nor for text."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom | ast.Starred | ast.Slice):
+            return node
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return node  # a docstring
+        if isinstance(node, ast.Assert):
+            return self._asked(node)
+        if isinstance(node, ast.expr) and (value := _value_of(node)) is not None:
+            self.values.append(value)
+            return ast.Name(f"_ptx_place_{len(self.values) - 1}_", ast.Load())
+        return self.generic_visit(node)
+
+    def _asked(self, node: ast.Assert) -> ast.Assert:
+        if isinstance(node.test, ast.Compare):
+            node.test.left = self.visit(node.test.left)
+        else:
+            node.test = self.visit(node.test)
+        return node
+
+
+def _value_of(node: ast.expr) -> Any:
+    """What is written out; None also for what has no other value of its kind."""
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return value if any(type(value) is kind for kind, _ in _CHANGES) else None
 
 
 def _mutate(value: Any, rng: random.Random, pool: Sequence[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from ptx_prefect.errors import VoteError
 from ptx_prefect.settings import state_dir
 from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
 from ptx_prefect.vote.checks import Check, Verdict, asked_whole, judge, make_check
-from ptx_prefect.vote.inputs import more_inputs
+from ptx_prefect.vote.inputs import more_inputs, more_programs
 from ptx_prefect.vote.inside.wire import Opaque
+from ptx_prefect.vote.meant_errors import raised_by, usual_in, wanted_by, with_meant
 from ptx_prefect.vote.measure import Protocol, Workload, time_candidates
+from ptx_prefect.vote.recording import SEEN, observing_program
 from ptx_prefect.vote.replies import Observed
 from ptx_prefect.vote.sandbox import Limits, Sandbox, shared_sandbox
 from ptx_prefect.vote.task import Compared, VoteTask
@@ -27,6 +29,7 @@ class VoteSettings:
         limits: what a candidate may use while it answers.
         protocol: how timings are taken.
         more_inputs: calls made by changing the visible ones within their types, beside the given inputs.
+        more_programs: the same of tests of several statements in which no call stands by itself.
         max_inputs, max_soft_tests: of those given, the first so many count.
         timed_calls: the benchmark where none is given: so many of the inputs that all in the field answer.
         lock: the file that one measurement at a time holds; default: in the state directory.
@@ -35,6 +38,7 @@ class VoteSettings:
     limits: Limits = field(default_factory=Limits)
     protocol: Protocol = field(default_factory=Protocol)
     more_inputs: int = 40
+    more_programs: int = 20
     max_inputs: int = 200
     max_soft_tests: int = 200
     timed_calls: int = 20
@@ -59,13 +63,19 @@ def settings_for(call_seconds: float, memory_mb: int) -> VoteSettings:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What every candidate is asked, as calls, and the tests that read the answers."""
+    """What every candidate is asked, as calls, and the tests that read the answers.
+
+    Attributes:
+        compared: what agreement looks at.
+        readable: for a program among those, the test that it was made from.
+    """
 
     calls: tuple[str, ...]
     tests: tuple[Check, ...]
     soft_tests: tuple[Check, ...]
     compared: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    readable: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_questions(task: VoteTask, settings: VoteSettings) -> Questions:
@@ -81,9 +91,15 @@ def make_questions(task: VoteTask, settings: VoteSettings) -> Questions:
     soft_calls = [call for check in soft if check.judgement is not None for call in check.calls]
     seeds = tuple(dict.fromkeys(shown)) or inputs[:10] or tuple(dict.fromkeys(soft_calls))[:10]
     made = more_inputs(seeds, wanted=settings.more_inputs)
-    compared = tuple(dict.fromkeys([*inputs, *soft_calls, *made]))
+    programs = {observing_program(test): test for test in _variations(tests, settings.more_programs)}
+    compared = tuple(dict.fromkeys([*inputs, *soft_calls, *made, *programs]))
     asked = [call for check in (*tests, *soft) for call in check.calls]
-    return Questions(tuple(dict.fromkeys([*asked, *compared])), tests, soft, compared, notes)
+    return Questions(tuple(dict.fromkeys([*asked, *compared])), tests, soft, compared, notes, programs)
+
+
+def _variations(tests: Sequence[Check], wanted: int) -> tuple[str, ...]:
+    """Of the tests that use an object in several steps: their calls alone would say little."""
+    return more_programs([one.source for one in tests if one.judgement is None and not one.examples], wanted=wanted)
 
 
 def _checks(sources: Sequence[str], entry_point: str) -> tuple[tuple[Check, ...], tuple[str, ...]]:
@@ -115,7 +131,7 @@ class Trials:
         self.questions = make_questions(task, self.settings)
         self._evidence: dict[str, Evidence] = {}
         self._whole: dict[str, Check] | None = None
-        self._unlike = 0
+        self._unlike = self._unseen = 0
         self._times: dict[tuple[str, ...], tuple[Timing, ...]] = {}
 
     @property
@@ -140,15 +156,24 @@ class Trials:
         """Groups by what they give on the inputs, tests of unknown quality weighing in."""
         self._observe(candidates)
         places = {call: index for index, call in enumerate(self.questions.calls)}
-        seen = {one.name: self._evidence[one.source].observed.outputs for one in candidates}
-        calls = tuple(
-            call for call in self.questions.compared if _is_alike([rows[places[call]] for rows in seen.values()])
-        )
-        self._unlike = len(self.questions.compared) - len(calls)
+        seen = self._answers(candidates)
+        asked = self.questions.compared
+        alike = [call for call in asked if _is_alike([rows[places[call]] for rows in seen.values()])]
+        calls = tuple(call for call in alike if not _is_unseen([rows[places[call]] for rows in seen.values()]))
+        self._unlike, self._unseen = len(asked) - len(alike), len(alike) - len(calls)
         outputs = {name: tuple(rows[places[call]] for call in calls) for name, rows in seen.items()}
         behaviours = {one.name: self._behaviour(one, outputs[one.name]) for one in candidates}
         groups, supports = group_by_behaviour(behaviours)
-        return Compared(groups, supports, calls, outputs)
+        return Compared(groups, supports, tuple(self.questions.readable.get(call, call) for call in calls), outputs)
+
+    def _answers(self, candidates: Sequence[Candidate]) -> dict[str, tuple[Output, ...]]:
+        """What each gave, errors among it marked where they are meant."""
+        raised = {one.name: raised_by(one.source) for one in candidates}
+        wanted = wanted_by(self.task.tests) | usual_in(list(raised.values()))
+        return {
+            one.name: with_meant(self._evidence[one.source].observed.outputs, wanted, raised[one.name])
+            for one in candidates
+        }
 
     def measure(self, candidates: Sequence[Candidate]) -> tuple[Timing, ...]:
         """Timings of the benchmark, or of inputs that every candidate answers; of each program text once.
@@ -180,6 +205,8 @@ class Trials:
             told.append(
                 f"{self._unlike} call(s) not compared: they give objects that keep their state in different attributes"
             )
+        if self._unseen:
+            told.append(f"{self._unseen} call(s) not compared: they give functions, or others of which nothing is seen")
         return (*self.sandbox.missing, *self.questions.notes, *self._not_imported(), *told, *self._out_of_time())
 
     def _not_imported(self) -> tuple[str, ...]:
@@ -252,11 +279,10 @@ class Trials:
             return Workload(task.entry_point or "", (task.benchmark,), task.prelude, task.setup, is_given=True)
         places = {call: index for index, call in enumerate(self.questions.calls)}
         seen = [self._evidence[one.source].observed.outputs for one in candidates]
-        programs = {call for check in self.questions.tests for call in check.calls if check.judgement is None}
         usable = [
             call
             for call in self.questions.calls
-            if call not in programs and all(outputs[places[call]].kind == "value" for outputs in seen)
+            if not call.startswith(SEEN) and all(outputs[places[call]].kind == "value" for outputs in seen)
         ][: self.settings.timed_calls]
         if not usable:
             return None
@@ -271,6 +297,12 @@ def _is_alike(outputs: Sequence[Output]) -> bool:
     """Whether objects among the answers to one call keep the same attributes: others say nothing of behaviour."""
     shapes = {output.value.attributes for output in outputs if isinstance(output.value, Opaque)}
     return len(shapes - {None}) < 2
+
+
+def _is_unseen(outputs: Sequence[Output]) -> bool:
+    """Whether nothing is seen of any answer to one call: that says nothing of who behaves alike."""
+    given = [output for output in outputs if output.kind == "value"]
+    return bool(given) and not any(output.is_answer for output in (*given, *outputs))
 
 
 def _refuse_benchmark(timings: Sequence[Timing]) -> None:

@@ -14,15 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SEEN = "_ptx_seen"
+KEPT = "_ptx_kept"
+"""A function that the runner puts there: what a value is now, since the test may go on to change it."""
 Known = tuple[str, object]
 """What must be true of a recorded value: an operator's class name and the literal to its right; ``raises`` with names
 and pattern; ``approx`` with value and tolerances; ``unreached`` with the statement."""
 
 _RUN = {ast.FunctionDef: "{}()", ast.AsyncFunctionDef: "__import__('asyncio').run({}())"}
+_RAISED = "return [kind.__name__ for kind in type(error).__mro__], str(error)[:2000], pattern"
+_RAISED_KIND = "return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == 'builtins')"
 _START = f"""
 {SEEN} = []
 def _ptx_raised(error, pattern):
-    return [kind.__name__ for kind in type(error).__mro__], str(error)[:2000], pattern
+    {_RAISED}
 class _ptx_info:
     def __init__(self, error):
         self.value, self.type = error, type(error)
@@ -49,6 +53,14 @@ class Program:
     text: str
     expected: tuple[Known | None, ...]
     needed: frozenset[int]
+
+
+def observing_program(test: str) -> str:
+    """The program of a test that is to be compared between candidates and not judged.
+
+    An error is recorded as the builtin class that it is a kind of: each candidate words its own.
+    """
+    return program_of(ast.parse(test).body).text.replace(_RAISED, _RAISED_KIND)
 
 
 def program_of(body: Sequence[ast.stmt]) -> Program:
@@ -202,7 +214,8 @@ class _Record(ast.NodeTransformer):
         return ast.copy_location(made, node)
 
     def _recorded(self, node: ast.stmt, known: Known | None, seen: ast.expr) -> ast.stmt:
-        pair = ast.Tuple([ast.Constant(self._number(known)), seen], ast.Load())
+        kept = ast.Call(ast.Name(KEPT, ast.Load()), [seen], [])
+        pair = ast.Tuple([ast.Constant(self._number(known)), kept], ast.Load())
         method = ast.Attribute(ast.Name(SEEN, ast.Load()), "append", ast.Load())
         return ast.copy_location(ast.Expr(ast.Call(method, [pair], [])), node)
 

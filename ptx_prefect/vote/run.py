@@ -236,9 +236,6 @@ def _decided(
     quorum_met = None if task.quorum is None else share is not None and share >= task.quorum
     warnings = doubts_of(task, gate, compared, share, voters, quorum_met)
     notes = [*task.notes, *trial.notes, *warnings]
-    if answered and len(compared.supports) > 1 and compared.supports[0] == compared.supports[1]:
-        by = "the voters' records, then the order" if task.reliabilities else "the order"
-        notes.append(f"two behaviours have equal support; {by} of the candidates decided between them")
     return Decision(
         winner=order[0],
         ranking=ranking,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ptx_prefect.vote.inside.wire import UNSEEN
+
 Aggregation = Literal["consensus", "weighted_score", "pareto", "borda", "approval"]
 
 
@@ -33,6 +35,8 @@ class Output:
         key: canonical text of the value, equal for values that count as the same; or the error's type name.
         value: the value rebuilt from builtin types; ``None`` where it has no such form (see ``plain``).
         plain: whether ``value`` stands for all of what the call gave.
+        meant: the builtin class of an error that is an answer, since tests ask for it or the program raises it by a
+            statement of its own; empty for an error that just happened.
         effect: canonical text of the arguments after a call that gave None and changed them; else empty.
         shown: what it gave, as people read it; not compared.
     """
@@ -42,12 +46,20 @@ class Output:
     value: object = field(default=None, compare=False)
     plain: bool = field(default=False, compare=False)
     effect: str = ""
+    meant: str = ""
     shown: str = field(default="", compare=False)
 
     @property
     def seen(self) -> str:
-        """What agrees or differs between candidates: the value, or what the call did to its arguments."""
+        """What agrees or differs between candidates: the value, what the call did to its arguments, the error meant."""
+        if self.meant:
+            return f"raises {self.meant}"
         return f"changes its arguments to {self.effect}" if self.effect else self.key
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether others may agree with it: a value of which something is seen, or an error that is meant."""
+        return bool(self.meant) or (self.kind == "value" and UNSEEN not in self.seen)
 
 
 @dataclass(frozen=True, slots=True)

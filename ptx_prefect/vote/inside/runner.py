@@ -18,7 +18,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from ptx_prefect.vote.inside.wire import TooLargeError, encode, key_of
+from ptx_prefect.vote.inside.wire import MAX_DRAINED, TooLargeError, encode, kept, key_of
 
 MODULE = "candidate"
 _MAX_FRAME = 4_000_000
@@ -26,12 +26,18 @@ _Emit = Callable[[list[Any]], None]
 # Kept before any candidate may replace them.
 _dumps, _write, _arm = json.dumps, os.write, signal.setitimer
 _compile, _eval, _exec = builtins.compile, builtins.eval, builtins.exec
+_bases = type.__dict__["__mro__"].__get__
+_BUILTIN = frozenset(kind for kind in vars(builtins).values() if isinstance(kind, type))
 _type_name = type.__dict__["__name__"].__get__  # not what a metaclass says
 _wall_s, _thread_s, _usage = time.perf_counter, time.thread_time, resource.getrusage
 
 
 class _ExpiredError(BaseException):
     """The call's time is up. No Exception, so that fewer candidates catch it."""
+
+
+class NotAwaited(Exception):  # noqa: N818  # candidates' calls show the name
+    """A call gave a coroutine: whoever wrote it forgot the ``await``."""
 
 
 def run_job(job: dict[str, Any], pipe: int) -> None:
@@ -123,15 +129,20 @@ def _maker(call: str, entry_point: str, namespace: dict[str, Any]) -> Callable[[
         value = run(given)
         if type(value) is types.CoroutineType:
             value.close()
-            raise TypeError("gives a coroutine: ask for it by await")
+            raise NotAwaited("gives a coroutine: ask for it by await")
+        if type(value) is types.AsyncGeneratorType:
+            value = iter(_loop().run_until_complete(_items_of(value)))
         if value is None and given is not None:
             after = encode(given)
             return [None, after] if key_of(after) != key_of(encode(arguments())) else [None]
         return [encode(value)]
 
     def run_program() -> list[Any]:
-        own = dict(namespace)
-        _exec(_compile(call, "<call>", "exec", 0, True), own)
+        own = {**namespace, "_ptx_kept": kept}
+        code = _compile(call, "<call>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
+        awaiting = _eval(code, own)
+        if code.co_flags & inspect.CO_COROUTINE:
+            _loop().run_until_complete(awaiting)
         return [encode(own.get("_ptx_seen"))]
 
     return run_program if call.startswith("_ptx_seen") else make
@@ -169,7 +180,14 @@ def _made(make: Callable[[], Any]) -> tuple[str, Any]:
         return "error", "TooLarge: value too deep or too large"
     except BaseException as error:
         # Its class may run code of the candidate's when it is looked at: so this is within the limits as well.
-        return "error", f"{_type_name(type(error))}: {_text_of(error)}"
+        return "error", f"{_class_of(error)}: {_text_of(error)}"
+
+
+def _class_of(error: BaseException) -> str:
+    """The name of its class; behind it, for a class of the candidate's own, the builtin one that it is a kind of."""
+    name = str(_type_name(type(error)))
+    builtin = next(_type_name(base) for base in _bases(type(error)) if base in _BUILTIN)
+    return name if name == builtin else f"{name} ({builtin})"
 
 
 def _disarm() -> None:
@@ -250,6 +268,15 @@ def _loop() -> Any:
     import asyncio
 
     return asyncio.new_event_loop()
+
+
+async def _items_of(stream: Any) -> list[Any]:
+    items: list[Any] = []
+    async for item in stream:
+        items.append(item)
+        if len(items) > MAX_DRAINED:
+            raise TooLargeError("stream without end")
+    return items
 
 
 def _awaited(value: Any) -> Any:

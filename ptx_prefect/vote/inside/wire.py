@@ -6,10 +6,14 @@ Comparing happens only on what `decode` rebuilds from builtin types, so a candid
 
 from __future__ import annotations
 
+import array
+import contextlib
 import datetime
 import decimal
 import enum
 import fractions
+import pathlib
+import re
 import types
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +23,7 @@ from typing import Any
 Value = Any
 Tree = Any
 
+UNSEEN = "\0"
 MAX_DEPTH = 100
 MAX_NODES = 300_000
 MAX_DRAINED = 2_000
@@ -26,6 +31,11 @@ MAX_INT_BITS = 1 << 20
 MAX_FRACTION_BITS = 1 << 14  # making one finds a common divisor, which takes quadratic time
 _CROWD = 64  # so many items with one hash are no accident
 _EXACT_INT = 2**53
+# What a class's own metaclass has no say in.
+_name_of = type.__dict__["__name__"].__get__
+_bases_of = type.__dict__["__mro__"].__get__
+_namespace_of = type.__dict__["__dict__"].__get__
+_args_of = BaseException.__dict__["args"].__get__
 _ITERATORS = (types.GeneratorType, map, filter, zip, enumerate, reversed)
 _EMPTY: tuple[Iterable[object], ...] = ({}.keys(), {}.values(), {}.items(), [], (), {}, set(), "", range(0))
 _VIEWS = (*map(type, _EMPTY[:3]), *(type(iter(empty)) for empty in _EMPTY[3:]))
@@ -71,6 +81,22 @@ def encode(value: Value) -> Tree:
     return _Encoder().tree(value, 0)
 
 
+def kept(value: Value, depth: int = 0) -> Value:
+    """The value as it is now: builtin containers are copied, at all levels; what is in them stays itself."""
+    copy = _COPIES.get(type(value))
+    return value if copy is None or depth > MAX_DEPTH else copy(value, depth + 1)
+
+
+_COPIES: dict[type, Callable[[Value, int], Value]] = {
+    list: lambda value, depth: [kept(item, depth) for item in value],
+    tuple: lambda value, depth: tuple(kept(item, depth) for item in value),
+    dict: lambda value, depth: {key: kept(item, depth) for key, item in value.items()},
+    set: lambda value, _: set(value),
+    bytearray: lambda value, _: bytearray(value),
+    deque: lambda value, depth: deque((kept(item, depth) for item in value), value.maxlen),
+}
+
+
 class _Encoder:
     def __init__(self) -> None:
         self.nodes = 0
@@ -93,17 +119,34 @@ class _Encoder:
         return [tag, *(self.tree(item, depth) for item in values)]
 
     def odd(self, value: Value, depth: int) -> Tree:
-        """Numpy values by what they hold, plain objects by their attributes, the rest by their type."""
+        """Numpy values by what they hold, objects by their state, classes by name, the rest by nothing but the type."""
         kind = type(value)
         if kind.__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
             return ["n", self.tree(value.tolist(), depth)]
-        try:
-            attributes = object.__getattribute__(value, "__dict__")
-        except AttributeError:
-            return ["x", kind.__name__]
-        if type(attributes) is not dict or callable(value):
-            return ["x", kind.__name__]
-        return ["o", kind.__name__, self.tree(attributes, depth)]
+        if issubclass(kind, type):
+            return ["e", "class", str(_name_of(value))]
+        state = None if callable(value) else _state_of(value, kind)
+        return ["x", kind.__name__] if not state else ["o", kind.__name__, self.tree(state, depth)]
+
+
+def _state_of(value: Value, kind: type) -> dict[str, object]:
+    """What an object holds: attributes and slots, or what its class keeps outside of them; empty if none is seen."""
+    for base, read in _STATES:
+        if issubclass(kind, base):
+            return read(value)
+    state: dict[str, object] = {}
+    for base in _bases_of(kind):
+        own = _namespace_of(base)
+        # Only classes written in Python say `__slots__`; a member of another one may be a cache of its own.
+        members = own.items() if "__slots__" in own else ()
+        for name, member in members:
+            if type(member) is types.MemberDescriptorType:
+                with contextlib.suppress(AttributeError):  # never assigned
+                    state[name] = member.__get__(value)
+    with contextlib.suppress(AttributeError):
+        attributes = object.__getattribute__(value, "__dict__")
+        state |= attributes if type(attributes) is dict else {}
+    return state
 
 
 def _int(_: _Encoder, value: Value, depth: int) -> Tree:
@@ -125,6 +168,19 @@ def _drain(encoder: _Encoder, value: Value, depth: int) -> Tree:
         if len(out) > MAX_DRAINED:
             raise TooLargeError("iterator without end")
     return out
+
+
+_STATES: tuple[tuple[Any, Callable[[Value], dict[str, object]]], ...] = (
+    (BaseException, lambda v: {"args": _args_of(v)}),
+    (pathlib.PurePath, lambda v: {"path": pathlib.PurePath.__str__(v)}),
+    (array.array, lambda v: {"typecode": v.typecode, "items": v.tolist()}),
+    (memoryview, lambda v: {"items": v.tobytes()}),
+    (slice, lambda v: {"start": v.start, "stop": v.stop, "step": v.step}),
+    (types.MappingProxyType, lambda v: {"items": dict(v)}),
+    (re.Pattern, lambda v: {"pattern": v.pattern, "flags": v.flags}),
+    (re.Match, lambda v: {"span": v.span(), "groups": (v.group(), *v.groups())}),
+)
+"""Classes whose objects keep their state where attributes do not show it, or show caches beside it."""
 
 
 def _of(base: Any, tag: str) -> tuple[Any, Callable[[_Encoder, Value, int], Tree]]:
@@ -220,9 +276,14 @@ _READERS: dict[str, Callable[[list[Tree]], object]] = {
     "n": lambda items: decode(items[0]),
     "g": lambda items: Drained([decode(item) for item in items]),
     "e": lambda items: Opaque(f"{items[0]}.{items[1]}"),
-    "o": lambda items: Opaque(f"{items[0]} object", frozenset(map(str, decode(items[1])))),
+    "o": lambda items: _object(str(items[0]), decode(items[1])),
     "x": lambda items: Opaque(str(items[0])),
 }
+
+
+def _object(name: str, state: dict[str, object]) -> Opaque:
+    told = ", ".join(f"{key}={shown(value)}" for key, value in state.items())
+    return Opaque(f"{name} object: {told}" if told else f"{name} object", frozenset(map(str, state)))
 
 
 def shown(value: Value, limit: int = 80) -> str:
@@ -241,7 +302,8 @@ def plain_text(text: str) -> str:
 def key_of(tree: Tree) -> str:
     """Text that is the same for values that count as the same behaviour.
 
-    Follows ``==``: 2 is 2.0, a list is no tuple, sets and dicts have no order; floats agree to 6 digits.
+    Follows ``==``: 2 is 2.0, a list is no tuple, sets and dicts have no order; floats agree to 6 digits. Holds `UNSEEN`
+    where there is a value of which nothing but the type is known, a function say: two such may be anything.
     """
     if isinstance(tree, list):
         return _list_key(tree)
@@ -262,6 +324,8 @@ def _list_key(tree: list[Tree]) -> str:
         return "d{" + ",".join(sorted(f"{key_of(p[0])}:{key_of(p[1])}" for p in items)) + "}"
     if tag == "n":
         return key_of(items[0])
+    if tag == "x":
+        return f"{UNSEEN}{items[0]}"
     return f"{tag}(" + ",".join(map(key_of, items)) + ")"
 
 

@@ -264,7 +264,7 @@ def test_tests_look_at_objects_by_what_they_do_and_not_by_how_they_keep_it(sandb
     assert [sum(row.passed) for row in decision.gate] == [3, 4, 4]
     assert decision.groups == (("listed", "linked"),)
     told = str(decision.rationale)
-    assert "1 call(s) not compared" in told and "decided in the candidate's own process: 'assert not Stack()'" in told
+    assert "call(s) not compared" in told and "decided in the candidate's own process: 'assert not Stack()'" in told
 
 
 @pytest.mark.parametrize("test", ["assert 12 == area(3, 4)", "assert area(3, 4) in (12,)", "assert area(3, 4) == 12"])

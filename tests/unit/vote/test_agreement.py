@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
+from ptx_prefect.vote.inside.wire import UNSEEN
+from ptx_prefect.vote.meant_errors import raised_by, wanted_by, with_meant
 from ptx_prefect.vote.values import Output
 
 
@@ -77,3 +82,42 @@ def test_everybody_is_in_one_group_whatever_the_order(rows: list[list[str]], ran
     assert sorted(name for group in groups for name in group) == sorted(field)
     assert {frozenset(group) for group in groups} == {frozenset(group) for group in others}
     assert [round(one, 9) for one in supports] == [round(one, 9) for one in other_supports]
+
+
+def test_an_error_that_is_meant_is_an_answer_and_one_that_happens_is_none() -> None:
+    strict = "def age(s):\n    if int(s) > 150: raise AgeError(s)\n    return int(s)"
+    given = answers("1", "!AgeError (ValueError)", "!KeyError").outputs
+    own = with_meant(given, frozenset(), raised_by(strict))
+    asked = with_meant(given, wanted_by(["with pytest.raises((LookupError, TypeError)):\n    age('x')"]), frozenset())
+
+    assert [one.meant for one in own] == ["", "ValueError", ""]
+    assert [one.meant for one in asked] == ["", "", "KeyError"], "a KeyError is a LookupError"
+    assert [one.is_answer for one in own] == [True, True, False]
+
+
+@pytest.mark.parametrize("key", ["NotImplementedError", "SystemExit", "TodoError (NotImplementedError)"])
+def test_what_stands_for_a_missing_answer_is_none(key: str) -> None:
+    raised = raised_by("def f():\n    raise NotImplementedError\n    raise SystemExit(0)\n    raise mine.TodoError()")
+
+    assert not with_meant([Output("error", key)], frozenset(), raised)[0].meant
+
+
+def test_tests_that_catch_anything_want_nothing_in_particular() -> None:
+    wanted = wanted_by(["try:\n    f(1)\nexcept Exception:\n    pass"])
+
+    assert not with_meant([Output("error", "KeyError")], wanted, frozenset())[0].meant
+
+
+def test_those_that_refuse_alike_are_not_outdone_by_one_that_takes_everything() -> None:
+    meant = tuple(replace(one, meant="ValueError") for one in answers("!ValueError", "!ValueError").outputs)
+    refusing = Behaviour((*answers("1").outputs, *meant))
+    groups, _ = group_by_behaviour({"lax": answers("1", "151", "999"), "a": refusing, "b": refusing})
+
+    assert groups == (("a", "b"), ("lax",))
+
+
+def test_functions_and_the_like_agree_with_nobody() -> None:
+    unseen = answers(f"{UNSEEN}function", f"{UNSEEN}function")
+    groups, supports = group_by_behaviour({"a": unseen, "b": unseen, "c": answers("1", "2")})
+
+    assert groups == (("c",), ("a",), ("b",)) and supports[1:] == (0.0, 0.0)

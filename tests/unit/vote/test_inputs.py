@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ptx_prefect.vote.inputs import more_inputs
+from ptx_prefect.vote.inputs import more_inputs, more_programs
 
 
 def arguments(call: str) -> list[object]:
@@ -35,4 +35,27 @@ def test_numbers_stay_positive_unless_a_negative_one_was_shown() -> None:
 
 
 def test_calls_without_literal_arguments_give_none() -> None:
-    assert more_inputs(["f(x)", "f()", "g.h(1)", "not python("], wanted=5) == ()
+    assert more_inputs(["f(x)", "f()", "f(None)", "f(*[1])", "not python("], wanted=5) == ()
+
+
+def test_what_is_written_out_inside_other_calls_is_changed_too() -> None:
+    made = more_inputs(["later(date(2024, 1, 31), Span([1, 2]).of(3))"], wanted=40)
+
+    assert len(made) == 40
+    assert all(call.startswith("later(date(") and "Span([" in call for call in made)
+    assert len({call.partition(", Span")[0] for call in made}) > 5, "the date's numbers"
+    assert len({call.partition(", Span")[2] for call in made}) > 5, "the list and the number"
+
+
+def test_numbers_without_end_can_be_read_back() -> None:
+    for call in more_inputs(["f(1e308)"], wanted=20):
+        eval(call, {"f": float})
+
+
+def test_a_test_in_steps_gets_other_values_in_its_steps_and_keeps_what_it_expects() -> None:
+    test = "s = Stack(2)\ns.push(1)\nassert s.pop() == 1234\nassert s.has(5)"
+    made = more_programs([test], wanted=20)
+
+    assert len(made) == 20 and all("== 1234" in one for one in made)
+    for place in ("Stack(2)", "push(1)", "has(5)"):
+        assert any(place not in one for one in made), place

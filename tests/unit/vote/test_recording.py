@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ptx_prefect.vote.checks import judge, make_check
+from ptx_prefect.vote.inside.wire import kept
 from ptx_prefect.vote.sandbox import Sandbox
 from ptx_prefect.vote.values import Output
 
@@ -37,7 +38,7 @@ RAISES = [
 def passes(test: str, program: str) -> tuple[bool, str]:
     """Run the check's program here, as a candidate's process does, and judge what it recorded."""
     check = make_check(f"from pytest import raises\nimport pytest\n{test}", "parse")
-    namespace: dict[str, object] = {}
+    namespace: dict[str, object] = {"_ptx_kept": kept}
     exec(program, namespace)
     try:
         exec(check.calls[0], namespace)

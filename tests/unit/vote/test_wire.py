@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptx_prefect.vote.inside.wire import Drained, Opaque, TooLargeError, decode, encode, key_of, plain_text, shown
+from ptx_prefect.vote.inside.wire import (
+    UNSEEN,
+    Drained,
+    Opaque,
+    TooLargeError,
+    decode,
+    encode,
+    kept,
+    key_of,
+    plain_text,
+    shown,
+)
 
 plain = (
     st.none()
@@ -150,3 +165,59 @@ def test_every_value_can_be_shown() -> None:
 
 def test_text_of_a_candidate_is_one_printable_line() -> None:
     assert plain_text("a\nb\x1b[2J\ud800 ü") == "a\\nb\\x1b[2J\\ud800 ü"
+
+
+@dataclass(slots=True)
+class Spot:
+    x: int
+    y: int = 0
+
+
+@dataclass(slots=True)
+class Deep(Spot):
+    z: int = 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Spot(1, 2), Spot(1, 3)),
+        (Deep(1, 2, 3), Deep(0, 2, 3)),
+        (ValueError("a"), ValueError("b")),
+        (PurePosixPath("a/b.c"), PurePosixPath("a/b")),
+        (array("i", [1]), array("i", [2])),
+        (memoryview(b"1"), memoryview(b"2")),
+        (slice(1), slice(2)),
+        (re.compile("a"), re.compile("b")),
+        (re.match("(a)b", "ab"), re.match("(a)", "ab")),
+        (int, str),
+    ],
+)
+def test_objects_are_told_apart_by_their_state_wherever_it_is_kept(one: object, other: object) -> None:
+    assert key_of(encode(one)) != key_of(encode(other))
+    assert UNSEEN not in key_of(encode(one))
+
+
+def test_a_path_is_the_same_however_it_was_made() -> None:
+    made = PurePosixPath("a", "b.txt").with_suffix("")
+    str(made)
+
+    assert key_of(encode(made)) == key_of(encode(PurePosixPath("a") / "b"))
+
+
+@pytest.mark.parametrize("value", [lambda: 1, [print], {"a": object()}])
+def test_where_nothing_is_seen_the_key_says_so(value: object) -> None:
+    assert UNSEEN in key_of(encode(value))
+    assert UNSEEN not in key_of(encode("\0"))
+
+
+def test_what_is_kept_does_not_change_with_the_original() -> None:
+    value = {"a": [1, {2}], "b": (deque([3]), bytearray(b"4"))}
+    copy = kept(value)
+    value["a"][1].add(9)  # type: ignore[attr-defined]
+    value["b"][0].append(9)  # type: ignore[attr-defined]
+    value["b"][1].append(9)  # type: ignore[attr-defined]
+
+    assert copy == {"a": [1, {2}], "b": (deque([3]), bytearray(b"4"))}
+    stream = iter([1])
+    assert kept([stream])[0] is stream, "an iterator is not used up"

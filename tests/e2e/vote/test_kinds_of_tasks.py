@@ -1,0 +1,135 @@
+"""Tasks of other kinds than a function of plain values: objects, steps, streams, refusals, coroutines."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from ptx_prefect.vote import Sandbox
+from tests.e2e.vote.conftest import vote_on
+
+hold = partial(vote_on, aggregation="consensus")
+LATEST = """
+class Recent:
+    def __init__(self, size):
+        self.size, self.items = size, {}
+    def put(self, key, value):
+        self.items.pop(key, None)
+        self.items[key] = value
+        if len(self.items) > self.size:
+            del self.items[next(iter(self.items))]
+    def get(self, key):
+        if key not in self.items:
+            return None
+        self.put(key, self.items[key])
+        return self.items[key]
+"""
+ORDERED = """
+from collections import OrderedDict
+class Recent:
+    def __init__(self, size):
+        self.size, self.order = size, OrderedDict()
+    def put(self, key, value):
+        self.order[key] = value
+        self.order.move_to_end(key)
+        if len(self.order) > self.size:
+            self.order.popitem(last=False)
+    def get(self, key):
+        if key in self.order:
+            self.order.move_to_end(key)
+        return self.order.get(key)
+"""
+ALWAYS_TWO = LATEST.replace("> self.size", "> 2")
+IN_STEPS = "r = Recent(2)\nr.put('a', 1)\nr.put('b', 2)\nr.get('a')\nr.put('c', 3)\nassert r.get('b') is None"
+
+
+def test_a_test_in_steps_is_varied_and_what_it_looks_at_is_compared(sandbox: Sandbox) -> None:
+    fields = {"two": ALWAYS_TWO, "latest": LATEST, "ordered": ORDERED}
+    decision = hold(fields, sandbox, entry_point="Recent", tests=[IN_STEPS])
+
+    assert decision.groups == (("latest", "ordered"), ("two",))
+    assert decision.difference is not None and decision.difference.call.startswith("r = Recent("), "as it is read"
+
+
+SHIFTED = "from dataclasses import dataclass\n@dataclass(slots=True)\nclass Spot:\n    x: int\n    y: int\n"
+
+
+def test_objects_with_slots_are_compared_by_what_is_in_them(sandbox: Sandbox) -> None:
+    fields = {"wrong": "def shift(p, d): return Spot(p.x + d, p.y)"}
+    fields |= {
+        "a": "def shift(p, d): return Spot(p.x + d, p.y + d)",
+        "b": "def shift(p, d): return Spot(d + p.x, d + p.y)",
+    }
+    decision = hold(fields, sandbox, entry_point="shift", prelude=SHIFTED, inputs=["shift(Spot(1, 2), 3)"])
+
+    assert decision.groups == (("a", "b"), ("wrong",))
+    assert decision.difference is not None and decision.difference.winner_gave == "<Spot object: x=4, y=5>"
+
+
+def test_functions_as_answers_are_no_agreement_and_that_is_told(sandbox: Sandbox) -> None:
+    fields = {"times": "def make(n): return lambda x: x * n", "plus": "def make(n): return lambda x: x + n"}
+    blind = hold(fields, sandbox, entry_point="make", inputs=["make(2)"])
+    called = hold(fields, sandbox, entry_point="make", inputs=["make(2)(3)"])
+
+    assert blind.agreement_share is None and "functions" in str(blind.rationale["sandbox"])
+    assert len(called.groups) == 2
+
+
+LAX = "def age(s):\n    n = int(s)\n    if n < 0: raise ValueError(s)\n    return n"
+STRICT = LAX.replace("n < 0", "not 0 <= n <= 150")
+NAMED = "class AgeError(ValueError): pass\n" + STRICT.replace("raise ValueError", "raise AgeError")
+
+
+@pytest.mark.parametrize("tests", [[], ["with pytest.raises(ValueError):\n    age('-1')", "assert age('42') == 42"]])
+def test_who_refuses_as_most_do_is_not_outdone_by_who_takes_everything(tests: list[str], sandbox: Sandbox) -> None:
+    inputs = ["age('151')", "age('150')", "age('0')", "age('999')"]
+    decision = hold({"lax": LAX, "a": STRICT, "b": NAMED}, sandbox, entry_point="age", tests=tests, inputs=inputs)
+
+    assert decision.groups[0] == ("a", "b")
+
+
+def test_what_an_assert_looks_at_is_what_it_was_then(sandbox: Sandbox) -> None:
+    right = (
+        "from contextlib import contextmanager\n@contextmanager\ndef override(d, **new):\n    old = dict(d)\n"
+        "    d.update(new)\n    yield d\n    d.clear()\n    d.update(old)\n"
+    )
+    test = "d = {'a': 1}\nwith override(d, a=2):\n    assert d == {'a': 2}\nassert d == {'a': 1}"
+    decision = hold(
+        {"kept": right.replace("    d.clear()\n    d.update(old)\n", ""), "right": right},
+        sandbox,
+        entry_point="override",
+        tests=[test],
+    )
+
+    assert decision.winner == "right" and decision.gated_out == ("kept",)
+
+
+COUNT = "async def ticks(n):\n    for i in range(n):\n        yield i\n"
+
+
+def test_tests_in_steps_may_await_and_streams_are_read(sandbox: Sandbox) -> None:
+    test = "async def run():\n    return [x async for x in ticks(3)]\nassert await run() == [0, 1, 2]"
+    fields = {"three": COUNT.replace("(n):\n    for", "(n):\n    n = 3\n    for"), "right": COUNT}
+    decision = hold({**fields, "again": COUNT + "#"}, sandbox, entry_point="ticks", tests=[test])
+
+    assert [row.passed for row in decision.gate] == [(True,)] * 3
+    assert decision.groups[0] == ("right", "again"), "the test was asked with other numbers"
+    (given,) = sandbox.observe(COUNT, ["ticks(2)"], entry_point="ticks").outputs
+    assert list(given.value) == [0, 1]  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("asked", [{"inputs": ["double(2)"]}, {"tests": ["assert double(2) == 4"]}])
+def test_a_forgotten_await_is_told(asked: dict[str, list[str]], sandbox: Sandbox) -> None:
+    fields = {"a": "async def double(x): return 2 * x", "b": "async def double(x): return x + x"}
+    decision = hold(fields, sandbox, entry_point="double", **asked)
+
+    assert any("coroutine" in warning and "await" in warning for warning in decision.warnings), decision.warnings
+
+
+def test_that_nothing_singles_a_behaviour_out_is_a_warning(sandbox: Sandbox) -> None:
+    odd = {name: f"def f(x): return x + {number}" for number, name in enumerate("abc")}
+    even = {**odd, "aa": odd["a"], "bb": odd["b"]}
+
+    assert "no two candidates behave alike" in str(hold(odd, sandbox, entry_point="f", inputs=["f(1)"]).warnings)
+    assert "equal support" in str(hold(even, sandbox, entry_point="f", inputs=["f(1)"]).warnings)
