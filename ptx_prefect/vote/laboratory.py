@@ -9,6 +9,7 @@ from pathlib import Path
 from ptx_prefect.errors import VoteError
 from ptx_prefect.settings import state_dir
 from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
+from ptx_prefect.vote.annotated import calls_from_annotations
 from ptx_prefect.vote.checks import Check, Verdict, asked_whole, judge, make_check
 from ptx_prefect.vote.inputs import more_inputs, more_programs
 from ptx_prefect.vote.inside.wire import Opaque
@@ -16,6 +17,7 @@ from ptx_prefect.vote.meant_errors import raised_by, usual_in, wanted_by, with_m
 from ptx_prefect.vote.measure import Protocol, Workload, time_candidates
 from ptx_prefect.vote.recording import SEEN, observing_program
 from ptx_prefect.vote.replies import Observed
+from ptx_prefect.vote.same_program import form_of
 from ptx_prefect.vote.sandbox import Limits, Sandbox, shared_sandbox
 from ptx_prefect.vote.task import Compared, VoteTask
 from ptx_prefect.vote.values import Candidate, GateResult, Output, Timing
@@ -66,7 +68,8 @@ class Questions:
     """What every candidate is asked, as calls, and the tests that read the answers.
 
     Attributes:
-        compared: what agreement looks at.
+        compared: what agreement looks at: first the given calls and those of tests of unknown quality.
+        given: those.
         readable: for a program among those, the test that it was made from.
     """
 
@@ -76,6 +79,7 @@ class Questions:
     compared: tuple[str, ...]
     notes: tuple[str, ...] = ()
     readable: Mapping[str, str] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
 
 
 def make_questions(task: VoteTask, settings: VoteSettings) -> Questions:
@@ -94,7 +98,15 @@ def make_questions(task: VoteTask, settings: VoteSettings) -> Questions:
     programs = {observing_program(test): test for test in _variations(tests, settings.more_programs)}
     compared = tuple(dict.fromkeys([*inputs, *soft_calls, *made, *programs]))
     asked = [call for check in (*tests, *soft) for call in check.calls]
-    return Questions(tuple(dict.fromkeys([*asked, *compared])), tests, soft, compared, notes, programs)
+    return Questions(
+        tuple(dict.fromkeys([*asked, *compared])),
+        tests,
+        soft,
+        compared,
+        notes,
+        programs,
+        frozenset({*inputs, *soft_calls}),
+    )
 
 
 def _variations(tests: Sequence[Check], wanted: int) -> tuple[str, ...]:
@@ -141,6 +153,7 @@ class Trials:
 
     def gate(self, candidates: Sequence[Candidate]) -> tuple[GateResult, ...]:
         """Those with the most visible tests passed stay; what does not load is out."""
+        self._find_calls(candidates)
         self._observe(candidates)
         found = [self._evidence[one.source] for one in candidates]
         passed = [tuple(verdict.passed for verdict in one.tests) for one in found]
@@ -163,7 +176,8 @@ class Trials:
         self._unlike, self._unseen = len(asked) - len(alike), len(alike) - len(calls)
         outputs = {name: tuple(rows[places[call]] for call in calls) for name, rows in seen.items()}
         behaviours = {one.name: self._behaviour(one, outputs[one.name]) for one in candidates}
-        groups, supports = group_by_behaviour(behaviours)
+        given = sum(call in self.questions.given for call in calls)
+        groups, supports = group_by_behaviour(behaviours, given=given)
         return Compared(groups, supports, tuple(self.questions.readable.get(call, call) for call in calls), outputs)
 
     def _answers(self, candidates: Sequence[Candidate]) -> dict[str, tuple[Output, ...]]:
@@ -221,6 +235,17 @@ class Trials:
         told = f"{slow} candidate(s) fail a test by needing over {limit_s:g} s of CPU time for a call"
         return (f"{told}; main_task.call_seconds allows more",) if slow else ()
 
+    def _find_calls(self, candidates: Sequence[Candidate]) -> None:
+        """Where nobody shows a call, the types that candidates annotate give some."""
+        if self.questions.calls or self._evidence:
+            return
+        sources = [one.source for one in candidates]
+        shown = calls_from_annotations(sources, (self.task.entry_point or "").partition(".")[0])
+        if shown:
+            calls = (*shown, *more_inputs(shown, wanted=self.settings.more_inputs))
+            told = "no call is shown anywhere: calls were made up from the types that candidates annotate"
+            self.questions = replace(self.questions, calls=calls, compared=calls, notes=(*self.questions.notes, told))
+
     def _observe(self, candidates: Sequence[Candidate]) -> None:
         new = list(dict.fromkeys(one.source for one in candidates if one.source not in self._evidence))
         asked = self.questions
@@ -263,7 +288,8 @@ class Trials:
     def _behaviour(self, candidate: Candidate, outputs: tuple[Output, ...]) -> Behaviour:
         soft = self._evidence[candidate.source].soft_tests
         credence = (sum(verdict.passed for verdict in soft) + 1) / (len(soft) + 1)
-        return Behaviour(outputs, credence, self.task.reliabilities.get(candidate.name, 0.5))
+        weight = self.task.reliabilities.get(candidate.name, 0.5)
+        return Behaviour(outputs, credence, weight, form_of(candidate.source))
 
     def _problem(self, one: Evidence) -> str:
         if not one.observed.loads:

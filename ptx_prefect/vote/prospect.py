@@ -11,6 +11,7 @@ from ptx_prefect.run.models import model_of, models_without_price
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import Voter, VotingSpec, WorkerRef
 from ptx_prefect.vote.criteria import known_criterion
+from ptx_prefect.vote.described import tests_in_description
 from ptx_prefect.vote.voters import voters_of
 
 THINKING = ("chat", "agent")
@@ -138,6 +139,8 @@ def _origin(voter: Voter, fallback: WorkerRef | None, settings: Settings) -> str
 def _gate(spec: VotingSpec) -> tuple[str, ...]:
     main = spec.main_task
     parts = [_count(len(main.tests), "assert line")] if main.tests else []
+    described = tests_in_description(main.description, main.entry_point) if main.entry_point else ()
+    parts += [_count(len(described), "example") + " in the description"] if described else []
     parts += [f"test file {path}" for path in main.test_files]
     parts += [f"command {' '.join(main.test_command)}"] if main.test_command else []
     return tuple(parts)

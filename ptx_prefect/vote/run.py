@@ -24,6 +24,7 @@ from ptx_prefect.vote.rules import (
     weight_ranges,
     weighted_score,
 )
+from ptx_prefect.vote.same_program import largest_copy
 from ptx_prefect.vote.synthesis.entry import Entry, enter_hybrid, enter_written
 from ptx_prefect.vote.task import Compared, Laboratory, VoteTask, check_vote
 from ptx_prefect.vote.values import Candidate, Decision, Difference, GateResult, Output, Timing
@@ -236,6 +237,7 @@ def _decided(
     quorum_met = None if task.quorum is None else share is not None and share >= task.quorum
     warnings = doubts_of(task, gate, compared, share, voters, quorum_met)
     notes = [*task.notes, *trial.notes, *warnings]
+    notes += _copies(candidates, compared) if answered else []
     return Decision(
         winner=order[0],
         ranking=ranking,
@@ -259,10 +261,26 @@ def _decided(
     )
 
 
+def _copies(candidates: Sequence[Candidate], compared: Compared) -> list[str]:
+    """Said where several that agree are one program."""
+    told = []
+    for group in compared.groups:
+        copies = largest_copy(one.source for one in candidates if one.name in group)
+        if copies > 1:
+            told.append(
+                f"{copies} of the {len(group)} that behave like {group[0]} are one program but for names and comments: "
+                f"their support counts as {copies**0.5:.2g}"
+            )
+    return told
+
+
 def first_difference(winner: str, others: Sequence[str], compared: Compared) -> Difference | None:
     """The first call on which the best ranked candidate that behaves differently parts from the winner."""
     mine = compared.outputs.get(winner, ())
+    alike = next((group for group in compared.groups if winner in group), ())
     for name in others:
+        if name in alike:
+            continue
         for call, one, other in zip(compared.calls, mine, compared.outputs.get(name, ()), strict=False):
             if (one.kind, one.seen) != (other.kind, other.seen):
                 return Difference(call, _shown(one), name, _shown(other))

@@ -14,6 +14,7 @@ from ptx_prefect.spec import Voter, VotingSpec, WorkerRef
 from ptx_prefect.tree.changeset import Changeset
 from ptx_prefect.vote.checks import make_check
 from ptx_prefect.vote.criteria import known_criterion
+from ptx_prefect.vote.described import tests_in_description
 from ptx_prefect.vote.file_imports import missing_imports
 from ptx_prefect.vote.judges import Judgement
 from ptx_prefect.vote.presets import preset, program_in
@@ -50,6 +51,7 @@ def vote_task_of(
     """
     main = spec.main_task
     criteria = main.evaluation_criteria
+    described = tests_in_description(main.description, main.entry_point) if main.entry_point else ()
     files = [tests_in(workdir / path, main.entry_point or "") for path in main.test_files]
     return VoteTask(
         description=main.description,
@@ -58,7 +60,7 @@ def vote_task_of(
         aggregation=spec.aggregation,
         entry_point=main.entry_point,
         prelude=main.prelude,
-        tests=(*main.tests, *(test for file in files for test in file.tests)),
+        tests=(*dict.fromkeys((*main.tests, *described)), *(test for file in files for test in file.tests)),
         inputs=main.inputs,
         setup=main.setup,
         benchmark=main.benchmark,

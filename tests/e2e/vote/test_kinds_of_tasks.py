@@ -133,3 +133,31 @@ def test_that_nothing_singles_a_behaviour_out_is_a_warning(sandbox: Sandbox) -> 
 
     assert "no two candidates behave alike" in str(hold(odd, sandbox, entry_point="f", inputs=["f(1)"]).warnings)
     assert "equal support" in str(hold(even, sandbox, entry_point="f", inputs=["f(1)"]).warnings)
+
+
+def test_without_any_call_the_types_of_the_candidates_give_some(sandbox: Sandbox) -> None:
+    fields = {"min": "def gcd(a: int, b: int) -> int:\n    return min(a, b)"}
+    fields |= {"a": "import math\ndef gcd(a: int, b: int) -> int:\n    return math.gcd(a, b)"}
+    fields |= {"b": "def gcd(x: int, y: int) -> int:\n    while y:\n        x, y = y, x % y\n    return x"}
+    decision = hold(fields, sandbox, entry_point="gcd")
+
+    assert decision.groups == (("a", "b"), ("min",))
+    assert "no call is shown anywhere" in str(decision.rationale["sandbox"])
+
+
+def test_copies_that_agree_are_told_and_count_as_less(sandbox: Sandbox) -> None:
+    copies = {f"copy{name}": f"def half(x):  # {name}\n    return round(x / 2)" for name in "abcd"}
+    fields = copies | {"a": "def half(x): return int(x / 2 + .5)", "b": "def half(x): return (x + 1) // 2"}
+    fields |= {"c": "import math\ndef half(x): return math.floor(x / 2 + .5)"}
+    decision = hold(fields, sandbox, entry_point="half", inputs=["half(1)", "half(5)", "half(2)"])
+
+    assert set(decision.groups[0]) == {"a", "b", "c"}
+    assert any("4 of the 4 that behave like copya are one program" in note for note in decision.notes)
+
+
+def test_who_differs_by_the_kind_of_an_error_only_is_no_different_behaviour(sandbox: Sandbox) -> None:
+    fields = {"a": "def f(x): return pow(2, 3, x)", "b": "def f(x): return 8 % x", "c": "def f(x): return x"}
+    decision = hold(fields, sandbox, entry_point="f", inputs=["f(0)", "f(5)", "f(7)"])
+
+    assert decision.groups[0] == ("a", "b")
+    assert decision.difference is not None and decision.difference.runner_up == "c"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ptx_prefect.vote.agreement import Behaviour, group_by_behaviour
 from ptx_prefect.vote.inside.wire import UNSEEN
 from ptx_prefect.vote.meant_errors import raised_by, wanted_by, with_meant
+from ptx_prefect.vote.same_program import form_of, largest_copy
 from ptx_prefect.vote.values import Output
 
 
@@ -121,3 +122,31 @@ def test_functions_and_the_like_agree_with_nobody() -> None:
     groups, supports = group_by_behaviour({"a": unseen, "b": unseen, "c": answers("1", "2")})
 
     assert groups == (("c",), ("a",), ("b",)) and supports[1:] == (0.0, 0.0)
+
+
+def test_given_calls_together_weigh_more_than_all_that_were_made_up() -> None:
+    """Made-up calls ask for what nobody wants: there right programs fail, or differ for no reason."""
+    field = {"lax": answers("9", "1", "2", "3", "4"), "a": answers("7", "!E", "!E", "5", "4")}
+    field["b"] = answers("7", "!E", "6", "!E", "4")
+
+    assert group_by_behaviour(field)[0][0] == ("lax",)
+    assert group_by_behaviour(field, given=1)[0][0] != ("lax",)
+
+
+def test_copies_of_one_program_are_no_independent_evidence() -> None:
+    copy = Behaviour(answers("1").outputs, program="copied")
+    field = {f"copy{number}": copy for number in range(5)}
+    field |= {name: Behaviour(answers("2").outputs, program=name) for name in "abc"}
+
+    assert group_by_behaviour(field)[0][0] == ("a", "b", "c")
+
+
+def test_programs_are_the_same_whatever_their_names_and_comments() -> None:
+    plain = "def f(x):\n    y = x + 1\n    return round(y)"
+    told = "def f(value: int) -> int:\n    '''Adds.'''\n    # one\n    more = value + 1\n    return round(more)"
+
+    assert form_of(plain) == form_of(told)
+    assert form_of(plain) != form_of(plain.replace("round", "int"))
+    assert form_of(plain) != form_of(plain.replace("x + 1", "x + 2"))
+    assert form_of("no python(") == "no python("
+    assert largest_copy([plain, told, "def f(x): return 2"]) == 2
