@@ -29,7 +29,7 @@ from ptx_prefect.spec import (
     VotingSpec,
     WorkerRef,
 )
-from ptx_prefect.tree.git import run_git
+from ptx_prefect.tree.git import refusal_of, run_git
 from ptx_prefect.tree.location import output_place, place_of_base
 from ptx_prefect.tree.ours import check_output_directory
 from ptx_prefect.tree.publish import check_target, target_of
@@ -126,11 +126,14 @@ def _in_base(spec: SectioningSpec) -> Generator[tuple[str, str], None, Path | No
         what = "is a file" if place.exists() else "does not exist"
         yield at, f"{str(place)!r} {what}; name a directory, or a repository with a revision"
         return None
+    if why := refusal_of(place):
+        yield at, why
+        return None
     if base.revision is not None:
         try:
             run_git(place, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base.revision}^{{commit}}")
         except PtxError as error:
-            text = str(error) if "not installed" in str(error) else f"no commit {base.revision!r} in {str(place)!r}"
+            text = str(error) if "install git" in str(error) else f"no commit {base.revision!r} in {str(place)!r}"
             yield "base.revision", f"{text}; name a branch, tag or commit of that repository"
             return None
     return place

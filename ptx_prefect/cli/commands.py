@@ -39,6 +39,7 @@ def ptx() -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code instead of leaving the process."""
+    _open_what_is_closed()
     try:
         result = ptx.main(args=None if args is None else list(args), prog_name="ptx", standalone_mode=False)
     except click.exceptions.Abort:
@@ -54,11 +55,27 @@ def main(args: Sequence[str] | None = None) -> int:
         return NOT_DONE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        click.echo("ptx: no more threads may be started: raise the limit on processes (`ulimit -u`)", err=True)
+        return NOT_DONE
     except BrokenPipeError:
         # The reader (`| head`) has seen enough; Python would complain once more when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     return result if isinstance(result, int) else OK
+
+
+def _open_what_is_closed() -> None:
+    """Started without standard input or outputs (``>&-``) the first files opened would get their numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 - as above
 
 
 @ptx.command(short_help="Run a task; what is finished is reused.")

@@ -218,7 +218,8 @@ def _sandbox() -> Iterator[Finding]:
     finally:
         sandbox.close()
     if missing:
-        advice = "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), or vote in a container of your own"
+        advice = "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu "
+        advice += "kernel.apparmor_restrict_unprivileged_userns=0), or vote in a container of your own"
         yield Finding("sandbox of candidates", "missing", "; ".join(missing), advice)
     else:
         yield Finding("sandbox of candidates", "ok", "namespaces, resource limits, no network, no files of yours")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -71,9 +72,18 @@ def _make_ready() -> None:
     for name, value in _PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
     check_profile(os.environ)
+    _make_home(Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # As `nohup` and background jobs of a shell have it.
             signal.signal(number, _Stop())
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = f"Prefect's home {str(home)!r} cannot be made ({error.strerror}); set PREFECT_HOME"
+        raise RunError(f"{told} to a directory that you may write to") from error
 
 
 def _executed(

@@ -95,7 +95,7 @@ def inputs_digest(workdir: Path, reads: Sequence[str]) -> str:
 def _digest_of_files(workdir: Path, reads: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for path in sorted(set(find_files(workdir, reads))):
-        digest.update(os.path.relpath(path, workdir).encode() + b"\0")
+        digest.update(os.fsencode(os.path.relpath(path, workdir)) + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -29,7 +29,7 @@ def open_output(spec: TaskSpec, claims: Claims) -> Path:
     """
     first = output_place(spec)
     path, number = first, 1
-    while not claims.take(hashlib.sha256(str(path.resolve()).encode()).hexdigest()):
+    while not claims.take(hashlib.sha256(os.fsencode(path.resolve())).hexdigest()):
         number += 1
         path = first.with_name(f"{first.name}-{number}")
     check_output_directory(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ptx_prefect.errors import TreeError
 from ptx_prefect.tree.changeset import EXECUTABLE, REGULAR, SYMLINK, digest_of
-from ptx_prefect.tree.git import read_blobs, run_git, toplevel_of
+from ptx_prefect.tree.git import read_blobs, refusal_of, run_git, toplevel_of
 from ptx_prefect.tree.globs import matcher_of
 from ptx_prefect.tree.ours import is_output, without_outputs, without_places
 from ptx_prefect.tree.paths import leads_out
@@ -199,6 +199,8 @@ def modes_of_tree(place: Path, revision: str | None) -> dict[str, int]:
 def _listed_by_git(root: Path) -> dict[str, Stamp] | None:
     """What git tracks or would track; None outside a work tree and in a folder that git ignores as a whole."""
     if toplevel_of(root) is None:
+        if why := refusal_of(root):
+            raise TreeError(why)  # else all that its .gitignore files name would be part of the base
         return None
     try:
         run_git(root, "check-ignore", "--quiet", ".")

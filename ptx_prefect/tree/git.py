@@ -53,6 +53,17 @@ def toplevel_of(directory: Path) -> Path | None:
         return None
 
 
+def refusal_of(directory: Path) -> str:
+    """Why git does not look at a repository that is there, and what to do; empty where it does, or there is none."""
+    try:
+        run_git(directory, "rev-parse", "--show-toplevel")
+    except (TreeError, OSError) as error:
+        if "dubious ownership" in str(error):
+            named = next((line.strip() for line in str(error).splitlines() if "safe.directory" in line), "")
+            return f"git refuses the repository of {str(directory)!r}, which another user owns: {named}"
+    return ""
+
+
 def read_blobs(repository: Path, object_ids: Iterable[str]) -> Iterator[bytes]:
     """The contents of blobs in the order asked for, through one git process, one content in memory at a time."""
     wanted = list(object_ids)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,3 +114,40 @@ def test_a_test_line_that_is_no_python_is_refused(elsewhere: Path, capsys: pytes
 def test_an_age_below_nothing_is_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache", "prune", "--older-than", "-1"]) == 2
     assert "--older-than" in capsys.readouterr().err
+
+
+def test_closed_outputs_are_no_files_that_we_open_next(tmp_path: Path) -> None:
+    """As a service manager may start it: what is printed must not go into the first file that is opened."""
+    (tmp_path / "task.json").write_text(json.dumps({"task_id": "t", "mode": "sectioning"}))
+    command = f"exec '{sys.executable}' -m ptx_prefect plan --check task.json <&- >&- 2>said"
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PTX_STATE_DIR": str(tmp_path / "state")}
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, check=False)
+
+    assert done.returncode == 2
+    assert "main_task" in (tmp_path / "said").read_text()
+
+
+def test_a_revision_without_git_is_told_as_git_missing(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = {"task_id": "t", "mode": "sectioning", "main_task": {"description": "d", "components": ["a"]}}
+    task |= {"base": {"path": ".", "revision": "HEAD"}, "worker": {"kind": "command", "argv": [sys.executable]}}
+    Path("task.json").write_text(json.dumps(task))
+    monkeypatch.setenv("PATH", str(elsewhere))
+
+    assert main(["plan", "--check", "task.json"]) == 2
+    assert "install git" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a repository to another user, which needs root")
+def test_a_repository_of_another_user_is_refused_with_gits_remedy(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "init", "-q", "theirs"], check=True)
+    for path in (elsewhere / "theirs", elsewhere / "theirs" / ".git"):
+        os.chown(path, 1234, 1234)
+    task = {"task_id": "t", "mode": "sectioning", "main_task": {"description": "d", "components": ["a"]}}
+    Path("task.json").write_text(json.dumps(task | {"base": "theirs", "worker": {"kind": "command", "argv": ["true"]}}))
+
+    assert main(["plan", "--check", "task.json"]) == 2
+    assert "safe.directory" in capsys.readouterr().err
