@@ -16,11 +16,13 @@ def align(first: Sequence[str], second: Sequence[str]) -> list[Block]:
     """Matching blocks in order, neither overlapping nor touching on both sides.
 
     Items that occur once on each side anchor the alignment (patience diff, Bram Cohen); the gaps between anchors are
-    small, so the longest-match-first search of :mod:`difflib` may look into them.
+    small, so the longest-match-first search of :mod:`difflib` may look into them. An insertion or a deletion that can be
+    cut out in several ways (a blank line before it, another behind it) starts as far down as it can: the same edit made
+    by two sides is then cut alike, whatever else they changed.
     """
     pairs: list[Block] = []
     _align_range(first, second, 0, len(first), 0, len(second), pairs)
-    return _joined(pairs)
+    return _slid_down(_joined(pairs), first, second)
 
 
 def _align_range(
@@ -102,3 +104,19 @@ def _joined(blocks: list[Block]) -> list[Block]:
         else:
             joined.append((i, j, size))
     return joined
+
+
+def _slid_down(blocks: list[Block], first: Sequence[str], second: Sequence[str]) -> list[Block]:
+    """The blocks with every pure insertion or deletion moved down, short of the change that follows it."""
+    slid: list[Block] = [(0, 0, 0)]
+    for at, there, size in blocks:
+        i, j, before = slid[-1]
+        end, stop = i + before, j + before
+        steps = 0
+        if (end == at) != (stop == there):
+            items, low, high = (second, stop, there) if end == at else (first, end, at)
+            while steps < size - 1 and items[low + steps] == items[high + steps]:
+                steps += 1
+        slid[-1] = (i, j, before + steps)
+        slid.append((at + steps, there + steps, size - steps))
+    return _joined([block for block in slid if block[2]])

@@ -6,9 +6,11 @@ import itertools
 from collections.abc import Sequence
 
 from ptx_prefect.merge.edits import Edits, words_of
+from ptx_prefect.merge.lines import split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Merger, merge_pair, merge_plain
+from ptx_prefect.merge.threeway import has_edits_of
 
 
 def merge_text(
@@ -68,12 +70,23 @@ def fold(
 def _without_included(
     base: bytes, rivals: list[tuple[bytes, str]], *, path: str, merger: Merger
 ) -> list[tuple[bytes, str]]:
-    """The sides less any two whose merge is another side already (as when a merge is merged again)."""
+    """The sides less those whose edits another side has too, alone or two together (a merge is merged again)."""
     if len(rivals) < 3:
         return rivals
-    contents = [content for content, _ in rivals]
     old = base.decode("latin-1")
-    said = {content: words_of(Edits(old, content.decode("latin-1")).added).keys() for content in contents}
+    texts = {content: content.decode("latin-1") for content, _ in rivals}
+    said = {content: words_of(Edits(old, text).added).keys() for content, text in texts.items()}
+    lines = {content: split(text) for content, text in texts.items()}
+    rivals = [
+        rival
+        for rival in rivals
+        if not any(
+            said[rival[0]] <= said[more] and has_edits_of(split(old), lines[rival[0]], lines[more])
+            for more in texts
+            if more != rival[0]
+        )
+    ]
+    contents = [content for content, _ in rivals]
     for first, second in itertools.combinations(contents, 2):
         both = said[first] | said[second]
         whole = [content for content in contents if content not in (first, second) and both <= said[content]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,26 @@ def compare(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], *, 
             otherwise they stay apart, unless both insert at the same place.
     """
     return weave(align(base, ours), align(base, theirs), len(base), len(ours), len(theirs), touching=touching)
+
+
+def has_edits_of(base: Sequence[str], less: Sequence[str], more: Sequence[str]) -> bool:
+    """True when ``more`` holds, in their places, all lines that ``less`` put in, and none that it took out."""
+    for stretch in compare(base, less, more, touching=False):
+        if stretch.changed_by in (0, 2):
+            continue
+        part, full = less[slice(*stretch.ours)], more[slice(*stretch.theirs)]
+        if stretch.changed_by == 1 or not _runs_through(part, full):
+            return False
+        old = Counter(base[slice(*stretch.base)])
+        if not old - Counter(part) <= old - Counter(full):
+            return False
+    return True
+
+
+def _runs_through(part: Sequence[str], whole: Sequence[str]) -> bool:
+    """True when the items of ``part`` stand in ``whole``, in their order."""
+    rest = iter(whole)
+    return all(item in rest for item in part)
 
 
 def weave(

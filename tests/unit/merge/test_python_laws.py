@@ -6,6 +6,7 @@ import ast
 import bisect
 import fnmatch
 import inspect
+import itertools
 import textwrap
 
 from hypothesis import HealthCheck, given, settings
@@ -58,6 +59,39 @@ def test_sides_in_any_order_give_the_same_bytes_with_every_addition(case, random
         ast.parse(merged.content)
         assert merge_file(base.encode(), [*contents, merged.content], path="m.py").content == merged.content
         assert merge_file(merged.content, [merged.content] * 2, path="m.py").content == merged.content
+
+
+def test_a_merge_that_is_merged_again_changes_nothing_where_blank_lines_can_be_cut_in_several_ways() -> None:
+    base = inspect.getsource(bisect).replace("\n\n\ndef bisect_left", "\n\ndef bisect_left")  # as in Python 3.14
+    one = base.replace("def insort_right", "import lib_1\ndef insort_right", 1)
+    one = one.replace("\n\n\ndef bisect_right", "\n\n\ndef added_1(value):\n    return value + 1\n\n\ndef bisect_right")
+    two = base.replace("def insort_right", "import lib_2\ndef insort_right", 1) + "\n\nclass added_2:\n    size = 2\n"
+    three = base.replace("\n\ndef bisect_left", "\n\n\ndef added_3(value):\n    return value + 3\n\ndef bisect_left")
+    sides = [side.encode() for side in (one, two, three)]
+
+    merged = merge_file(base.encode(), sides, path="m.py")
+
+    assert merged.is_clean
+    for order in itertools.permutations([*sides, merged.content]):
+        assert merge_file(base.encode(), order, path="m.py").content == merged.content
+
+
+def test_a_merge_of_some_sides_is_merged_with_one_of_more_of_them() -> None:
+    base = "import os\n\n\nclass A:\n    def a(self):\n        return os.sep\n\nclass B:\n    b = os.sep\n"
+    sides = [
+        base.replace("import os\n", f"import os\nimport lib_{name}\n")
+        .replace("sep\n\nclass", f"sep\n\n    def {name}(self):\n        return lib_{name}\n\nclass")
+        .encode()
+        for name in "cdef"
+    ]
+    most, whole = (merge_file(base.encode(), sides[:count], path="m.py") for count in (3, 4))
+
+    again = merge_file(base.encode(), [most.content, *sides, whole.content], path="m.py")
+
+    assert most.is_clean
+    assert whole.is_clean
+    assert again.is_clean
+    assert again.content == whole.content
 
 
 def test_six_sides_that_append_add_imports_and_methods_merge_without_a_conflict() -> None:
