@@ -16,9 +16,9 @@ def align(first: Sequence[str], second: Sequence[str]) -> list[Block]:
     """Matching blocks in order, neither overlapping nor touching on both sides.
 
     Items that occur once on each side anchor the alignment (patience diff, Bram Cohen); the gaps between anchors are
-    small, so the longest-match-first search of :mod:`difflib` may look into them. An insertion or a deletion that can be
-    cut out in several ways (a blank line before it, another behind it) starts as far down as it can: the same edit made
-    by two sides is then cut alike, whatever else they changed.
+    small, so the longest-match-first search of :mod:`difflib` may look into them. An insertion or a deletion that can
+    be cut out in several ways (a blank line before it, another behind it) starts as far down as it can: the same edit
+    made by two sides is then cut alike, whatever else they changed.
     """
     pairs: list[Block] = []
     _align_range(first, second, 0, len(first), 0, len(second), pairs)
