@@ -83,12 +83,13 @@ def make_report(
     done = [record for record in ordered if isinstance(record.outcome, Done)]
     rest = [record for record in ordered if not isinstance(record.outcome, Done)]
     critical_s = _critical_s(plan, ordered)
+    summary = summary_of(
+        ordered, measured, total=len(plan.sections), sync_points=plan.sync_points, critical_s=critical_s
+    )
     return Report(
         task_id=plan.task_id,
         status=_status(done, rest, aggregated, measured),
-        execution_summary=summary_of(
-            ordered, measured, total=len(plan.sections), sync_points=plan.sync_points, critical_s=critical_s
-        ),
+        execution_summary=summary,
         results=Results(
             mode="sectioning",
             completed_sections=tuple(_ejected(result_of(record, outputs), aggregated.left_out) for record in done),
@@ -104,7 +105,7 @@ def make_report(
             after=aggregated.after,
         ),
         performance_metrics=performance_of(ordered, measured, critical_s=critical_s),
-        next_steps=_nothing_selected(plan) or _next_steps(rest, aggregated, measured),
+        next_steps=_nothing_selected(plan) or (*_next_steps(rest, aggregated, measured), *_did_not_pay(plan, summary)),
         usage={**usage_of(ordered), **measured.usage},
         notes=(*plan.notes, *measured.notes, *aggregated.notes),
         artifacts=artifacts,
@@ -203,7 +204,8 @@ def _bar(name: str, number: int, attempt: Attempt) -> dict[str, Any]:
 
 def _critical_s(plan: Plan, records: Sequence[SectionRecord]) -> float:
     """Seconds of the longest chain of sections that waited for each other, as they took."""
-    seconds = {record.name: record.busy_s for record in records}
+    # Not `busy_s`: a section that was helped did more work than it lasted.
+    seconds = {record.name: sum(one.ended_s - one.started_s for one in record.tried) for record in records}
     after = {
         name: tuple(item for item in prerequisites if item in seconds)
         for name, prerequisites in plan.after.items()
@@ -278,6 +280,16 @@ def _nothing_selected(plan: Plan) -> tuple[str, ...]:
     return (
         f"Nothing was selected and nothing ran: {'; '.join(plan.notes)}",
         "Run without impacted_by to run all tests",
+    )
+
+
+def _did_not_pay(plan: Plan, summary: ExecutionSummary) -> tuple[str, ...]:
+    """Of a suite that is faster without us: said, since it is what people compare us with."""
+    if plan.level != "test" or summary.speedup_factor is None or summary.speedup_factor >= 1 or summary.reused_sections:
+        return ()
+    return (
+        f"Run pytest directly: these tests took {summary.sequential_seconds:.1f} s, planning, running and merging them"
+        f" {summary.execution_seconds:.1f} s, and starting Prefect comes on top",
     )
 
 

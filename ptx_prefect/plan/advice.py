@@ -5,6 +5,8 @@ from __future__ import annotations
 from ptx_prefect.errors import PlanError
 from ptx_prefect.plan.plan import Plan
 
+SMALL_SUITE_S = 10.0
+"""Two workers save half of a suite at most, and starting Prefect takes about five seconds (decision 071)."""
 LITTLE_GAIN = 1.1
 """Below this, no number of workers makes a difference that a person would notice."""
 
@@ -22,6 +24,11 @@ def advice_on(plan: Plan) -> tuple[str, ...]:
         return (f"every section waits for the one before it ({chain}): nothing runs in parallel; drop a depends_on"
                 " that is not needed, or run it as one sequence",)  # fmt: skip
     is_known = all(section.estimate_from in ("spec", "history") for section in plan.sections)
+    if plan.level == "test" and is_known and 0 < plan.sequential_s < SMALL_SUITE_S:
+        return (
+            f"all tests take {plan.sequential_s:.1f} s in one process: Prefect's start alone takes as long as running"
+            " them in parallel could gain; run pytest directly",
+        )
     if count > 1 and is_known and plan.critical_path_s > 0 and plan.sequential_s / plan.critical_path_s < LITTLE_GAIN:
         share = plan.critical_path_s / plan.sequential_s
         path = " -> ".join(plan.critical_path[:6])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ptx_prefect.engine.account import Aggregated, Measured, make_report, performance_of, summary_of
 from ptx_prefect.plan.make import finish_plan
+from ptx_prefect.plan.plan import Section
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import Attempt, SectionRecord
 from ptx_prefect.settings import Settings
@@ -52,3 +53,32 @@ def test_a_run_for_which_nothing_was_selected_says_so_and_why() -> None:
 
     assert "nothing ran: the changes can reach 0 of 3 tests" in report.next_steps[0]
     assert "Nothing is left to do" not in report.next_steps
+
+
+def test_a_suite_that_is_faster_without_us_is_told_so() -> None:
+    spec = SectioningSpec.model_validate({"task_id": "t", "main_task": {"description": "d", "level": "test"}})
+    rows = [Section(name, "", "pytest", {}, (), 60.0, 1.0, "counts") for name in ("a", "b")]
+    plan = finish_plan(spec, rows, (), Settings(), level="test")
+    records = {name: SectionRecord(name, Done(), 1, 0.0, 1.0, 1.0, False, "k", worker=0) for name in ("a", "b")}
+
+    slow = make_report(plan, records, Measured(4, 1, 2, 2), Aggregated(), outputs={}, artifacts={})
+    fast = make_report(plan, records, Measured(1.2, 1, 2, 2), Aggregated(), outputs={}, artifacts={})
+
+    assert slow.next_steps[-1].startswith("Run pytest directly: these tests took 2.0 s, planning, running and merging")
+    assert not any("pytest directly" in step for step in fast.next_steps)
+
+
+def test_a_section_that_was_helped_lasted_less_than_it_worked() -> None:
+    record = SectionRecord("one", Done(), 1, 0.0, 10.0, 18.0, False, "k", worker=0)
+    plan = finish_plan(
+        SectioningSpec.model_validate({"task_id": "t", "main_task": {"description": "d", "level": "test"}}),
+        [Section("one", "", "pytest", {}, (), 60.0, 1.0, "counts")],
+        (),
+        Settings(),
+        level="test",
+    )
+
+    report = make_report(plan, {"one": record}, Measured(10, 10, 2, 1), Aggregated(), outputs={}, artifacts={})
+
+    assert report.execution_summary.speedup_factor == 1.8
+    assert report.performance_metrics.critical_path_seconds == 10.0

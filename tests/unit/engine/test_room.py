@@ -41,3 +41,10 @@ def test_one_that_was_done_before_it_could_be_stopped_has_not_given_way(room: Ro
 
 def test_the_last_one_is_never_stopped(room: Room) -> None:
     assert room.who_gives_way(5000.0, {"a": 0.0}, 3.0) is None
+
+
+def test_idle_slots_are_lent_as_far_as_memory_reaches(room: Room) -> None:
+    assert room.for_more(None, running=1, most=3) == 3
+    assert room.for_more(300.0, running=1, most=3) == 2
+    assert room.for_more(900.0, running=2, most=3) == 0
+    assert room.for_more(1200.0, running=1, most=3) == 0

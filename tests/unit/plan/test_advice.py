@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from ptx_prefect.errors import PlanError
-from ptx_prefect.plan.plan import Plan
+from ptx_prefect.plan.advice import advice_on
+from ptx_prefect.plan.make import finish_plan
+from ptx_prefect.plan.plan import Plan, Section
 from ptx_prefect.settings import Settings
 from ptx_prefect.spec import SectioningSpec, parse_spec
 from ptx_prefect.workers.planner import plan_task
@@ -40,6 +42,17 @@ def test_a_critical_path_that_is_nearly_everything(tmp_path: Path) -> None:
     rows = [{"name": "long", "estimate_seconds": 100}, {"name": "short", "estimate_seconds": 1}]
 
     assert plan_of(tmp_path, rows).notes[-1].startswith("the critical path (long) is 99% of all work")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "source", "is_advised"), [(2.0, "history", True), (2.0, "counts", False), (20.0, "history", False)]
+)
+def test_a_suite_that_is_known_to_be_small(seconds: float, source: str, is_advised: bool) -> None:
+    spec = SectioningSpec.model_validate({"task_id": "t", "main_task": {"description": "d", "level": "test"}})
+    rows = [Section(f"tests-{n}", "", "pytest", {}, (), 60.0, seconds, source) for n in (1, 2)]
+    plan = finish_plan(spec, rows, (), Settings(), level="test")
+
+    assert any("run pytest directly" in text for text in advice_on(plan)) == is_advised
 
 
 def test_independent_sections_get_no_advice(tmp_path: Path) -> None:
