@@ -15,6 +15,7 @@ from ptx_prefect.cli.exit_codes import INTERRUPTED, NOT_DONE, OK
 from ptx_prefect.errors import RunError
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from subprocess import Popen
 
     from ptx_prefect.run.records import Event, Observer
@@ -54,6 +55,7 @@ def _launched(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_js
 
     _make_ready()
     server = provide_server(state_dir())
+    _begin_to_collect(task, state_dir())
     # Its imports take as long as some of ours: both at once.
     threading.Thread(target=shared_spawner().warm_up, daemon=True).start()
     with Display(task.task_id, quiet=as_json or as_jsonl) as display:
@@ -63,6 +65,16 @@ def _launched(task: TaskSpec, *, fresh: bool, as_json: bool, command: str, as_js
     if not as_jsonl:
         click.echo(_as_json(report) if as_json else result_text(report))
     return code
+
+
+def _begin_to_collect(task: TaskSpec, state: Path) -> None:
+    """A suite is collected by a process of its own: while Prefect starts, there is a core for it."""
+    from ptx_prefect.spec import SectioningSpec
+
+    if isinstance(task, SectioningSpec) and task.main_task.level == "test":
+        from ptx_prefect.plan.by_suite import collect_suite_early  # Not for other tasks.
+
+        collect_suite_early(task, state_dir=state)
 
 
 def _make_ready() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from uuid import uuid4
 
-from ptx_prefect.plan.collect import Collected, collect_tests
+from ptx_prefect.plan.collect import Collected, collect_early, collect_tests
 from ptx_prefect.plan.durations import Durations
 from ptx_prefect.plan.impact import impacted_since
 from ptx_prefect.plan.kept_cut import KeptCut
@@ -28,10 +28,7 @@ def sections_by_suite(
         PlanError: the suite cannot be collected, or the revision of `impacted_by` is not known.
     """
     suite = spec.main_task.suite or Suite()
-    outputs = [Path(spec.output_dir)] if spec.output_dir else []
-    collected = collect_tests(
-        suite.args, workdir=Path(spec.workdir), python=suite.python, state_dir=state_dir, outputs=outputs
-    )
+    collected = collect_tests(suite.args, **_place(spec, state_dir))
     if collected.unknown_because:
         notes.append(f"no result of these tests is reused later: {collected.unknown_because}")
     learned = Durations(state_dir).estimates(suite_scope(suite, Path(spec.workdir)))
@@ -64,6 +61,30 @@ def sections_by_suite(
         )
         for index, share in enumerate(shares, start=1)
     )
+
+
+def collect_suite_early(spec: SectioningSpec, *, state_dir: Path) -> None:
+    """Begin to collect a task's suite, if it has one, while Prefect starts."""
+    if spec.main_task.level == "test":
+        collect_early((spec.main_task.suite or Suite()).args, **_place(spec, state_dir))
+
+
+def _place(spec: SectioningSpec, state_dir: Path) -> _Place:
+    return {
+        "workdir": Path(spec.workdir),
+        "python": (spec.main_task.suite or Suite()).python,
+        "state_dir": state_dir,
+        "outputs": [Path(spec.output_dir)] if spec.output_dir else [],
+    }
+
+
+class _Place(TypedDict):
+    """Where a suite is collected."""
+
+    workdir: Path
+    python: str | None
+    state_dir: Path
+    outputs: list[Path]
 
 
 def suite_scope(suite: Suite, workdir: Path) -> str:

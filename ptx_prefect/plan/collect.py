@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import json
@@ -10,7 +11,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +52,45 @@ def collect_tests(
     Raises:
         PlanError: pytest is missing, cannot collect, or finds no test.
     """
+    key = _key(args, workdir, python)
+    early = _early.pop(key, None)
+    if early is not None:
+        return early.result()
+    return _collected(key, args, workdir=workdir, python=python, state_dir=state_dir, outputs=outputs)
+
+
+def collect_early(
+    args: Sequence[str], *, workdir: Path, python: str | None, state_dir: Path, outputs: Sequence[Path] = ()
+) -> None:
+    """Begin to collect while something else goes on; :func:`collect_tests` with the same arguments takes what came."""
+    key = _key(args, workdir, python)
+    future: Future[Collected] = Future()
+    _early[key] = future
+
+    def collect() -> None:
+        try:
+            future.set_result(
+                _collected(key, args, workdir=workdir, python=python, state_dir=state_dir, outputs=outputs)
+            )
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=collect, daemon=True).start()
+
+
+_early: dict[str, Future[Collected]] = {}
+
+
+def _key(args: Sequence[str], workdir: Path, python: str | None) -> str:
+    text = json.dumps([list(args), str(workdir.resolve()), python or sys.executable])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _collected(
+    key: str, args: Sequence[str], *, workdir: Path, python: str | None, state_dir: Path, outputs: Sequence[Path]
+) -> Collected:
     python = python or sys.executable
     ours = [state_dir, *outputs]
-    key = hashlib.sha256(json.dumps([list(args), str(workdir.resolve()), python]).encode()).hexdigest()[:32]
     cache = state_dir / "collected" / f"{key}.json"
     remembered = _remembered(cache, ours)
     if remembered is not None:
@@ -101,26 +140,37 @@ def _collect(args: Sequence[str], *, workdir: Path, python: str, bytecode: str) 
         options += ["-o", f"cache_dir={Path(scratch) / 'cache'}"]
         command = [python, "-m", "pytest", *options, *args]
         try:
-            done = subprocess.run(
-                command,
-                cwd=workdir,
-                env=env,
-                capture_output=True,
-                text=True,
-                timeout=COLLECT_TIMEOUT_S,
-                stdin=subprocess.DEVNULL,
-                check=False,
-                errors="replace",
-            )
+            code, said = _run(command, workdir, env)
         except FileNotFoundError as error:
             raise PlanError(f"suite.python {python!r} does not exist") from error
         except subprocess.TimeoutExpired as error:
             raise PlanError(f"collecting {_named(args)} took more than {COLLECT_TIMEOUT_S} s") from error
-        if done.returncode not in (0, 5) or not out.exists():
-            tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-            raise PlanError(f"pytest cannot collect {_named(args)} (exit {done.returncode}):\n{tail}")
+        if code not in (0, 5) or not out.exists():
+            tail = "\n".join(said.strip().splitlines()[-15:])
+            raise PlanError(f"pytest cannot collect {_named(args)} (exit {code}):\n{tail}")
         data: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
         return data
+
+
+def _run(command: Sequence[str], workdir: Path, env: Mapping[str, str]) -> tuple[int, str]:
+    """Exit code and output; the process is not left behind when this one ends before it."""
+    with subprocess.Popen(
+        command,
+        cwd=workdir,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        atexit.register(process.kill)
+        try:
+            out, errors = process.communicate(timeout=COLLECT_TIMEOUT_S)
+        finally:
+            process.kill()
+            atexit.unregister(process.kill)
+        return process.returncode, out + errors
 
 
 def _named(args: Sequence[str]) -> str:

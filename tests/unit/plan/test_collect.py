@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ptx_prefect.errors import PlanError
-from ptx_prefect.plan.collect import bytecode_dir, collect_tests
+from ptx_prefect.plan.collect import bytecode_dir, collect_early, collect_tests
 
 
 @pytest.fixture
@@ -82,6 +82,21 @@ def test_where_no_bytecode_may_be_written_tests_are_compiled_once_all_the_same(
 def test_compiled_tests_are_not_kept_of_a_private_workspace(tmp_path: Path) -> None:
     assert bytecode_dir(tmp_path / "state", tmp_path) == str(tmp_path / "state" / "bytecode")
     assert bytecode_dir(tmp_path / "state", tmp_path / "state" / "workspaces" / "1") == ""
+
+
+def test_what_was_begun_early_is_taken_once(suite: Path, tmp_path: Path) -> None:
+    collect_early([], workdir=suite, python=None, state_dir=tmp_path)
+    found = collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
+    again = collect_tests([], workdir=suite, python=None, state_dir=tmp_path)
+
+    assert not found.is_remembered and again.is_remembered and found.tests == again.tests
+
+
+def test_what_cannot_be_collected_early_says_why_when_it_is_asked_for(tmp_path: Path) -> None:
+    collect_early(["nothing.py"], workdir=tmp_path, python=None, state_dir=tmp_path)
+
+    with pytest.raises(PlanError, match=r"nothing\.py"):
+        collect_tests(["nothing.py"], workdir=tmp_path, python=None, state_dir=tmp_path)
 
 
 def test_what_cannot_be_collected_says_why(suite: Path, tmp_path: Path) -> None:
