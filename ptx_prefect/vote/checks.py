@@ -57,6 +57,12 @@ class Check:
     examples: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """What it is called: the name of its test function, else its source, shortened."""
+        named = re.findall(r"^(?:async )?def (test\w*)\(", self.source, re.MULTILINE)
+        return named[-1] if named else repr(self.source[:120])
+
+    @property
     def believes(self) -> bool:
         """Whether some of it is decided where the candidate could meddle."""
         return self.judgement is None and None in self.expected

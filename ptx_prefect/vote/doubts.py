@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ptx_prefect.vote.inside.runner import NotAwaited
+from ptx_prefect.vote.same_program import largest_copy
 from ptx_prefect.vote.task import Compared, VoteTask
-from ptx_prefect.vote.values import GateResult
+from ptx_prefect.vote.values import Candidate, GateResult
 
 _DIGITS = 9
 UNAWAITED = NotAwaited.__name__
@@ -24,10 +25,17 @@ def doubts_of(
     share: float | None,
     voters: int,
     quorum_met: bool | None,
+    names: Collection[str],
 ) -> tuple[str, ...]:
-    """What makes the decision doubtful, most urgent first."""
+    """What makes the decision doubtful, most urgent first.
+
+    Args:
+        names: the candidates that voters gave; a row of the gate under another name is a synthesis.
+    """
     told = []
-    if gate and all(result.passed and not any(result.passed) for result in gate):
+    if gate and not any(row.kept for row in gate if row.candidate in names):
+        told.append("no candidate passes all visible tests, so one was put together from their parts: read it")
+    elif gate and all(result.passed and not any(result.passed) for result in gate):
         told.append("no candidate passes any visible test: are the tests and the candidates about the same thing?")
     elif gate and all(result.passed and not all(result.passed) for result in gate):
         told.append("no candidate passes all visible tests; those with the most were kept")
@@ -68,4 +76,17 @@ def _between_behaviours(task: VoteTask, compared: Compared) -> list[str]:
     elif supports[1:] and supports[0] == supports[1]:
         by = "the voters' records, then the order" if task.reliabilities else "the order"
         told.append(f"two behaviours have equal support; {by} of the candidates decided between them")
+    return told
+
+
+def copies_in(candidates: Sequence[Candidate], compared: Compared) -> list[str]:
+    """Said where several that agree are one program."""
+    told = []
+    for group in compared.groups:
+        copies = largest_copy(one.source for one in candidates if one.name in group)
+        if copies > 1:
+            told.append(
+                f"{copies} of the {len(group)} that behave like {group[0]} are one program but for names and comments: "
+                f"their support counts as {copies**0.5:.2g}"
+            )
     return told

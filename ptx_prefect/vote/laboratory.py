@@ -296,7 +296,7 @@ class Trials:
             return one.observed.problem
         for check, verdict in zip(self.questions.tests, one.tests, strict=True):
             if not verdict.passed:
-                return f"fails {check.source[:120]!r}: {verdict.seen}"
+                return f"fails {check.name}: {verdict.seen}"
         return ""
 
     def _workload(self, candidates: Sequence[Candidate]) -> Workload | None:

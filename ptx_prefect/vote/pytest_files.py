@@ -1,8 +1,9 @@
 """pytest files as gate tests: each test function becomes one check that the laboratory can cut in two and judge.
 
 Taken: functions and methods named ``test...``, asynchronous ones too, and literal ``parametrize`` cases, each a test of
-its own. Left out and named: tests that need fixtures, and classes with their own set-up; pytest itself does not run,
-since a candidate in its process could report whatever it likes.
+its own, with the fixtures of the file that are plain functions. Left out and named: tests that need other fixtures, and
+classes with their own set-up; pytest itself does not run, since a candidate in its process could report whatever it
+likes.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import ast
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from ptx_prefect.errors import VoteError
 from ptx_prefect.vote.file_imports import about_candidate
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_FIXTURE = "_ptx_fixture_"
 _SETUP_NAMES = ("setup_method", "setup_class", "setUp", "setUpClass", "__init__")
 
 
@@ -30,6 +33,7 @@ class FileTests:
 
 @dataclass(slots=True)
 class _Found:
+    fixtures: dict[str, ast.FunctionDef]
     tests: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
@@ -48,8 +52,8 @@ def file_tests(text: str, *, entry_point: str, path: str = "the test file") -> F
     except (SyntaxError, ValueError, RecursionError) as error:
         raise VoteError(f"{path!r} is no Python ({error}); give pytest files") from None
     body = about_candidate(tree, entry_point).body
-    shared = [node for node in body if not _is_test(node)]
-    found = _Found()
+    shared = [_undecorated(node) if _is_fixture(node) else node for node in body if not _is_test(node)]
+    found = _Found(fixtures={node.name: node for node in body if _is_fixture(node)})
     for node in body:
         if isinstance(node, _FUNCTIONS) and node.name.startswith("test"):
             _add(found, node, shared, node.name)
@@ -84,11 +88,50 @@ def _add(found: _Found, node: _Function, shared: Sequence[ast.stmt], name: str) 
         cases = [{**old, **new} for old in cases for new in more]
     wanted = {one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
     wanted -= set(_defaulted(node))
-    if any(not wanted <= set(case) for case in cases):
-        found.left_out.append(f"{name}: needs fixtures {sorted(wanted - set(cases[0]))!r}")
+    steps: list[ast.stmt] = []
+    missing = _set_up(wanted - set(cases[0]), found.fixtures, steps)
+    if missing or any(not wanted <= {*case, *found.fixtures} for case in cases):
+        found.left_out.append(f"{name}: needs fixtures {missing or sorted(wanted - set(cases[0]))!r}")
         return
     for case in cases:
-        found.tests.append(ast.unparse(ast.fix_missing_locations(ast.Module([*shared, _plain(node, case)], []))))
+        plain = _plain(node, case)
+        plain.body = [*copy.deepcopy(steps), *plain.body]
+        found.tests.append(ast.unparse(ast.fix_missing_locations(ast.Module([*shared, plain], []))))
+
+
+def _set_up(wanted: set[str], fixtures: dict[str, ast.FunctionDef], steps: list[ast.stmt]) -> list[str]:
+    """Add the steps that make these fixtures, each once and after those that it needs; gives those that are unknown.
+
+    A fixture is a local variable of the test, made by the function of that name under another one.
+    """
+    missing = sorted(wanted - set(fixtures))
+    for name in sorted(wanted & set(fixtures)):
+        if any(isinstance(step, ast.Assign) and ast.unparse(step.targets[0]) == name for step in steps):
+            continue
+        node = fixtures[name]
+        needs = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+        missing += _set_up(set(needs) - {name}, fixtures, steps)
+        made = f"{_FIXTURE}{name}({', '.join(f'{need}={need}' for need in needs)})"
+        is_stream = any(isinstance(one, ast.Yield) for one in ast.walk(node))
+        # What makes a stream is kept: it would clean up as soon as nobody held it.
+        held = f"{_FIXTURE}of_{name} = {made}\n{name} = next({_FIXTURE}of_{name})"
+        steps += ast.parse(held if is_stream else f"{name} = {made}").body
+    return missing
+
+
+def _undecorated(node: ast.FunctionDef) -> ast.FunctionDef:
+    plain = copy.deepcopy(node)
+    plain.name, plain.decorator_list = f"{_FIXTURE}{node.name}", []
+    return plain
+
+
+def _is_fixture(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    """Whether it is one without parameters of its own, and not for every test unasked."""
+    if not isinstance(node, ast.FunctionDef) or len(node.decorator_list) != 1:
+        return False
+    mark = node.decorator_list[0]
+    asked = {keyword.arg for keyword in mark.keywords} if isinstance(mark, ast.Call) else set()
+    return ast.unparse(mark).partition("(")[0] in ("pytest.fixture", "fixture") and asked <= {"scope"}
 
 
 def _plain(node: _Function, case: dict[str, ast.expr]) -> _Function:

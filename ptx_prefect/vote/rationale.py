@@ -103,15 +103,33 @@ def _failed(decision: Decision) -> bool:
 
 def _why(decision: Decision, about: Circumstances) -> str:
     winner = str(decision.winner)
+    if about.hybrid.get("name") == winner and _mended(decision):
+        taken = _and([f"{part} of {donor}" for part, donor in _taken(about).items()])
+        return f"{winner} {about.hybrid['outcome']}: it is {about.hybrid['base']} with {taken}."
     if decision.totals and winner in decision.totals:
         return f"{winner} {_by_rule(decision)}{_holding(decision)}"
     if about.behaviour_compared and len(decision.ranking) > 1:
         return f"{_agreeing(decision, about)}{_ahead(decision, about)}."
     if len(decision.ranking) == 1:
-        return f"{winner} is the only candidate."
+        return f"{winner} is the only candidate{_silent(about)}."
     if decision.aggregation == "consensus":
         return f"No behaviour was compared, so agreement does not speak for {winner}{_ahead(decision, about)}."
     return f"{winner} ranks first by {decision.aggregation}."
+
+
+def _mended(decision: Decision) -> bool:
+    """Whether everybody else was gated out: then it was put together to pass tests, not to be faster."""
+    return {*decision.ranking} - {*decision.gated_out} == {decision.winner}
+
+
+def _taken(about: Circumstances) -> Mapping[str, str]:
+    found = about.hybrid.get("taken")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _silent(about: Circumstances) -> str:
+    """How many voters gave no candidate, where one is left alone."""
+    return f" that {about.voters} voters gave" if about.absent else ""
 
 
 def _agreeing(decision: Decision, about: Circumstances) -> str:
@@ -236,6 +254,8 @@ def _confidence(decision: Decision, about: Circumstances) -> dict[str, object]:
     row: dict[str, object] = {"agreement_share": None if share is None else round(share, 4)}
     if share is None or not about.behaviour_compared or len(decision.ranking) < 2:
         return row | {"estimate": None, "basis": "behaviour was not compared on inputs, so agreement says nothing"}
+    if about.hybrid.get("name") == decision.winner and _mended(decision):
+        return row | {"estimate": None, "basis": "the winner was put together from parts, so no voter gave it"}
     if _failed(decision):
         return row | {"estimate": None, "basis": "no candidate passes all visible tests, so agreement says nothing"}
     # Found on five model-written candidates a task: one of five in agreement was right about half the time, five

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from ptx_prefect.vote.answers import poll
 from ptx_prefect.vote.command_gate import CommandGate
 from ptx_prefect.vote.criteria import NOISE_RATIO, Measured, cost_s, known_criterion, score_field
-from ptx_prefect.vote.doubts import doubts_of, is_answered
+from ptx_prefect.vote.doubts import copies_in, doubts_of, is_answered
 from ptx_prefect.vote.judges import Judged, Judgement, combine_judgements
 from ptx_prefect.vote.metrics import cognitive_complexity
 from ptx_prefect.vote.rationale import Circumstances, rationale_of
@@ -24,8 +24,8 @@ from ptx_prefect.vote.rules import (
     weight_ranges,
     weighted_score,
 )
-from ptx_prefect.vote.same_program import largest_copy
 from ptx_prefect.vote.synthesis.entry import Entry, enter_hybrid, enter_written
+from ptx_prefect.vote.synthesis.mend import enter_mended
 from ptx_prefect.vote.task import Compared, Laboratory, VoteTask, check_vote
 from ptx_prefect.vote.values import Candidate, Decision, Difference, GateResult, Output, Timing
 
@@ -62,8 +62,7 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         return _documented(*_by_words(candidates, task), task, len(candidates))
     if task.test_command is not None:
         laboratory = CommandGate(laboratory, task.test_command, task.prelude)
-    gate = laboratory.gate(candidates)
-    kept = [candidate for candidate, result in zip(candidates, gate, strict=True) if result.kept]
+    gate, kept, mended = _gated(candidates, task, laboratory)
     if not kept:
         out = tuple(candidate.name for candidate in candidates)
         why = "no candidate loads, so there is nothing to choose from"
@@ -74,9 +73,10 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         return _documented(empty, Circumstances(sandbox=laboratory.remarks()), task, len(candidates))
     compared = laboratory.compare(kept)
     trial = try_field(_leading(kept, compared), task, laboratory, gate)
-    hybrid = written = None
+    hybrid, written = mended, None
     if is_answered(compared) or not compared.calls:
-        trial, hybrid = _with_hybrid(trial, task, laboratory, gate)
+        if hybrid is None:
+            trial, hybrid = _with_hybrid(trial, task, laboratory, gate)
         trial, written = _with_written(trial, task, laboratory, gate)
     gates = [entry.gate for entry in (hybrid, written) if entry and entry.gate]
     entered = tuple(result for result in gates if result.candidate in trial.ranked.order)
@@ -92,6 +92,17 @@ def hold_vote(candidates: Sequence[Candidate], task: VoteTask, laboratory: Labor
         ballots=trial.ranked.ballots,
     )
     return _documented(decision, about, task, len(candidates))
+
+
+def _gated(
+    candidates: Sequence[Candidate], task: VoteTask, laboratory: Laboratory
+) -> tuple[tuple[GateResult, ...], list[Candidate], Entry | None]:
+    """The gate, and who stays: where parts of several pass more tests than any of them, the program made of those."""
+    gate = laboratory.gate(candidates)
+    mended = enter_mended(candidates, laboratory, gate) if task.hybrid else None
+    if mended is not None and mended.candidate is not None:
+        return tuple(replace(result, kept=False) for result in gate), [mended.candidate], mended
+    return gate, [one for one, result in zip(candidates, gate, strict=True) if result.kept], None
 
 
 def undecided(candidates: Sequence[Candidate], task: VoteTask, why: str) -> Decision:
@@ -235,9 +246,9 @@ def _decided(
     answered = is_answered(compared)
     share = (len(winners) if answered else 0) / voters if compared.calls else None
     quorum_met = None if task.quorum is None else share is not None and share >= task.quorum
-    warnings = doubts_of(task, gate, compared, share, voters, quorum_met)
+    warnings = doubts_of(task, gate, compared, share, voters, quorum_met, names)
     notes = [*task.notes, *trial.notes, *warnings]
-    notes += _copies(candidates, compared) if answered else []
+    notes += copies_in(candidates, compared) if answered else []
     return Decision(
         winner=order[0],
         ranking=ranking,
@@ -259,19 +270,6 @@ def _decided(
         quorum_met=quorum_met,
         not_measured=tuple(trial.measured.not_measured),
     )
-
-
-def _copies(candidates: Sequence[Candidate], compared: Compared) -> list[str]:
-    """Said where several that agree are one program."""
-    told = []
-    for group in compared.groups:
-        copies = largest_copy(one.source for one in candidates if one.name in group)
-        if copies > 1:
-            told.append(
-                f"{copies} of the {len(group)} that behave like {group[0]} are one program but for names and comments: "
-                f"their support counts as {copies**0.5:.2g}"
-            )
-    return told
 
 
 def first_difference(winner: str, others: Sequence[str], compared: Compared) -> Difference | None:

@@ -100,16 +100,18 @@ def written_candidate(voter: Voter, done: Done, *, entry_point: str | None = Non
         VoteError: there is none, or it is not clear which file it is.
     """
     value = done.value
+    has_changed = done.changeset is not None and bool(done.changeset.changes)
     if isinstance(value, Mapping):
-        # A program that a worker returned, or the text that a model answered with.
-        value = next((value[key] for key in ("source", "text") if isinstance(value.get(key), str)), value)
+        # A program that a worker returned, the text that a model answered with, or what a command printed.
+        keys = ("source", "text") if has_changed else ("source", "text", "output")
+        value = next((value[key] for key in keys if isinstance(value.get(key), str)), value)
     if isinstance(value, str) and value.strip():
         source = program_in(value, entry_point=entry_point) if entry_point else value
         return Candidate(voter.name, source, voter.name)
-    if done.changeset is not None and done.changeset.changes:
+    if done.changeset is not None and has_changed:
         return Candidate(voter.name, _program_of(done.changeset, voter.name, entry_point), voter.name)
     raise VoteError(
-        f"voter {voter.name!r} gave no program: its worker returned {str(value)[:80]!r} and changed no file"
+        f"voter {voter.name!r} gave no program: its worker returned or printed {str(value)[:80]!r} and changed no file"
     )
 
 

@@ -99,7 +99,7 @@ def _alike(
 ) -> dict[str, GateResult]:
     """Those that pass every test that the leader passes and give what it gives on every input."""
     results = {result.candidate: result for result in laboratory.gate(candidates)}
-    passing = [one for one in candidates if _is_as_good(results[one.name], standard)]
+    passing = [one for one in candidates if is_as_good(results[one.name], standard)]
     if not passing:
         return {}
     compared = laboratory.compare([leader, *passing])
@@ -111,7 +111,8 @@ def _alike(
     }
 
 
-def _is_as_good(result: GateResult, standard: GateResult) -> bool:
+def is_as_good(result: GateResult, standard: GateResult) -> bool:
+    """Whether a program passes every test that the standard passes."""
     passed = zip(standard.passed, result.passed, strict=False)
     return result.loads and len(result.passed) == len(standard.passed) and all(new or not old for old, new in passed)
 

@@ -161,3 +161,39 @@ def test_who_differs_by_the_kind_of_an_error_only_is_no_different_behaviour(sand
 
     assert decision.groups[0] == ("a", "b")
     assert decision.difference is not None and decision.difference.runner_up == "c"
+
+
+AREA = "def area(w, h):\n    return {0}\n\ndef around(w, h):\n    return {1}\n\ndef across(w, h):\n    return {2}\n"
+RECTANGLES = {
+    "a": AREA.format("w * h", "w + h", "w"),
+    "b": AREA.format("w + h", "_double(w + h)", "h") + "\ndef _double(x):\n    return 2 * x\n",
+    "c": "import math\n" + AREA.format("0", "0", "math.hypot(w, h)"),
+}
+EACH = ["assert area(2, 3) == 6"]
+EACH += [
+    f"def test_{name}():\n    assert area\n    assert {name}(3, 4) == {value}"
+    for name, value in (("around", 14), ("across", 5))
+]
+
+
+def test_parts_that_pass_are_put_together_where_nobody_passes_all(sandbox: Sandbox) -> None:
+    decision = hold(RECTANGLES, sandbox, entry_point="area", tests=EACH, hybrid=True)
+
+    assert decision.winner == "synthesis" and set(decision.gated_out) == {"a", "b", "c"}
+    assert decision.gate[-1].passed == (True, True, True)
+    assert decision.rationale["reason"] == (
+        "synthesis passes 3 of 3 visible tests, more than any candidate: it is a with across of c and around of b."
+    )
+    assert "put together" in decision.warnings[0] and decision.agreement_share == 0.0
+    assert decision.rationale["confidence"]["estimate"] is None  # type: ignore[index]
+
+
+def test_only_what_passes_more_than_every_candidate_goes_ahead_of_them(sandbox: Sandbox) -> None:
+    tests = [*EACH[:2], EACH[2].replace("== 5", "== 99")]
+    single = hold({"a": RECTANGLES["a"]}, sandbox, entry_point="area", tests=tests, hybrid=True)
+    without = hold(RECTANGLES, sandbox, entry_point="area", tests=EACH, hybrid=False)
+    partly = hold(RECTANGLES, sandbox, entry_point="area", tests=tests, hybrid=True)
+
+    assert single.winner == "a" and without.winner in RECTANGLES
+    assert partly.winner == "synthesis" and partly.gate[-1].passed == (True, True, False)
+    assert "passes 2 of 3" in str(partly.rationale["reason"])

@@ -199,3 +199,60 @@ def test_helpers_of_a_class_are_no_tests_and_lists_name_parameters():
     assert found.left_out == ()
     assert ["f(1)" in test for test in found.tests] == [True, True, False]
     assert "f(3) == 4" in found.tests[2]
+
+
+FIXTURES = """
+import pytest
+from mine import total
+
+@pytest.fixture
+def data():
+    return [1, 2, 3]
+
+@pytest.fixture(scope="module")
+def doubled(data):
+    open_ones.append(1)
+    try:
+        yield data * 2
+    finally:
+        open_ones.clear()
+
+open_ones = []
+
+def test_doubled(doubled, data):
+    assert total(doubled) == 12 and open_ones
+    data.append(4)
+    assert total(data) == 10
+
+def test_files(tmp_path, data):
+    assert total(data) == 6
+
+@pytest.fixture(params=[1, 2])
+def each(request):
+    return request.param
+
+def test_each(each):
+    assert total([each]) == each
+"""
+
+
+def test_plain_fixtures_of_the_file_are_steps_before_the_test() -> None:
+    found = file_tests(FIXTURES, entry_point="total")
+
+    assert len(found.tests) == 1
+    assert [reason.partition(": ")[2] for reason in found.left_out] == [
+        "test_files: needs fixtures ['tmp_path']",
+        "test_each: needs fixtures ['each']",
+    ]
+    namespace: dict[str, object] = {"total": sum}
+    exec(found.tests[0].replace("import pytest", "").partition("@pytest.fixture(params")[0], namespace)
+    body = found.tests[0].partition("def test_doubled():")[2]
+    exec("def test_doubled():" + body + "\ntest_doubled()", namespace)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [("def test_a():\n    assert f(1)", "test_a"), ("assert f(1) == 2", "'assert f(1) == 2'")],
+)
+def test_a_test_is_called_by_its_function(source: str, name: str) -> None:
+    assert make_check(source, "f").name == name

@@ -191,6 +191,14 @@ class TestWritten:
         with pytest.raises(VoteError, match=r"a\.py, b\.py"):
             written_candidate(self.VOTER, Done(changeset=changeset))
 
+    def test_what_a_command_printed_unless_it_changed_a_file(self):
+        printed = {"exit_code": 0, "output": "def f(x):\n    return 1\n"}
+        changeset = Changeset((FileChange("b.py", None, b"def f(x):\n    return 2\n"),))
+
+        assert written_candidate(self.VOTER, Done(value=printed), entry_point="f").source == printed["output"]
+        changed = written_candidate(self.VOTER, Done(value=printed, changeset=changeset), entry_point="f")
+        assert "return 2" in changed.source
+
     def test_nothing_is_told_as_nothing(self):
         with pytest.raises(VoteError, match="'v' gave no program"):
             written_candidate(self.VOTER, Done(value=None), entry_point="f")
