@@ -60,7 +60,9 @@ def raise_walls(root: str, readable: list[str], *, namespaces: bool = True) -> W
         _new_root(root, readable, walls.scratch)
         walls.files = walls.pids = True
     except (OSError, KeyError, AttributeError) as error:
-        walls.missing = (f"no namespaces ({error})", *_still_open(walls, kernel.landlock_version()))
+        landlock = kernel.landlock_version()
+        stands = ["Landlock"] * (landlock > 0) + ["a filter of system calls"] * walls.filtered + ["limits"]
+        walls.missing = (f"no namespaces ({error}); instead: {', '.join(stands)}", *_still_open(walls, landlock))
     if is_root:
         walls.uid = _FIRST_UID + os.getpid()
     walls.counted = is_root or _counts_us_alone()
