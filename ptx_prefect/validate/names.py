@@ -37,11 +37,18 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    """A name that the base had in ``path`` and the merged tree has not."""
+    """A name that the base had in ``path`` and the merged tree has not.
+
+    ``has_namesake``: another module is called so too; only files that lie beside ``path`` are sure to mean this one.
+    """
 
     name: str
     path: str
     is_module: bool = False
+    has_namesake: bool = False
+
+    def is_meant_in(self, path: str) -> bool:
+        return not self.has_namesake or path.rpartition("/")[0] == self.path.rpartition("/")[0]
 
 
 def name_findings(base: Base, merged: Changeset, *, seen: Seen | None = None) -> tuple[Finding, ...]:
@@ -55,7 +62,7 @@ def name_findings(base: Base, merged: Changeset, *, seen: Seen | None = None) ->
     findings: list[Finding] = []
     for path, content in after.items():
         findings += _undefined(path, before.get(path), content, seen) if content else ()
-    lost = list(_lost_names(before, after, paths, package, seen))
+    lost = list(_lost_names(before, after, frozenset(base.entries) | paths, paths, package, seen))
     if lost:
         findings += _uses_of_lost(lost, base, after, paths, seen)
     findings += _imports_of_nothing(base, before, after, paths, package, seen)
@@ -96,15 +103,20 @@ def _surface(content: bytes, seen: Seen) -> Surface | None:
 def _lost_names(
     before: Mapping[str, bytes],
     after: Mapping[str, bytes | None],
+    every: frozenset[str],
     paths: frozenset[str],
     package: str | None,
     seen: Seen,
 ) -> Iterator[_Lost]:
+    """``every`` path of the base and the merged tree; ``paths`` are those of the merged tree."""
+    stems = Counter(_stem(path) for path in paths)
     for path, old in before.items():
         new = after[path] if after[path] is not None else after.get(twin_of(path))
-        names = module_names(path, paths | {path}, package)
+        names = module_names(path, every, package)
+        others = _namesakes(path, paths) if stems[_stem(path)] > (path in paths) else ()
+        borne = {name for other in others for name in module_names(other, paths)}
         if new is None:
-            yield from (_Lost(name, path, is_module=True) for name in names)
+            yield from (_Lost(name, path, is_module=True, has_namesake=name in borne) for name in names)
             continue
         had, has = _surface(old, seen), _surface(new, seen)
         if had is None or has is None:
@@ -112,7 +124,18 @@ def _lost_names(
         for name in had.offers.keys() - has.offers.keys():
             # A submodule may stand in for the name.
             if "." not in name and not any(_exists(f"{module}.{name}", paths) for module in names):
-                yield from (_Lost(f"{module}.{name}", path) for module in names)
+                yield from (_Lost(f"{module}.{name}", path, has_namesake=module in borne) for module in names)
+
+
+def _namesakes(path: str, paths: frozenset[str]) -> list[str]:
+    """Other files that end in the same name, but for the one that can stand for ``path``."""
+    return [one for one in paths if _stem(one) == _stem(path) and one not in (path, twin_of(path))]
+
+
+def _stem(path: str) -> str:
+    """The last part of a module's name."""
+    folder, _, name = path.rpartition("/")
+    return folder.rpartition("/")[2] if name == "__init__.py" else name.removesuffix(".py")
 
 
 def _uses_of_lost(
@@ -127,7 +150,9 @@ def _uses_of_lost(
         for use, places in _uses(path, content, paths, seen).items():
             for name in with_parents(use.name):
                 row = by_name.get(name)
-                if row is None or name in told or row.path == path or not (row.is_module or name == use.name):
+                if row is None or name in told or row.path == path or not row.is_meant_in(path):
+                    continue
+                if not (row.is_module or name == use.name):
                     continue
                 told.add(name)
                 text = "which is gone" if row.is_module else f"which {row.path!r} has no more"

@@ -18,6 +18,13 @@ FILES = {
     "pkg/fast.pyx": "",
     "tool.py": "import pkg.lib\n\n\ndef main():\n    return pkg.lib.LIMIT\n",
     "loose/mod.py": "",
+    "site/settings.py": "DEBUG = 1\n",
+    "shop/settings.py": "DEBUG = 2\n",
+    "shop/manage.py": "import settings\n\nprint(settings.DEBUG)\n",
+    "web/__init__.py": "",
+    "web/views.py": "",
+    "shop/views.py": "",
+    "shop/urls.py": "import views\n",
 }
 LIB = FILES["pkg/lib.py"]
 USER = FILES["pkg/user.py"]
@@ -64,12 +71,19 @@ WRONG = {
         {"new.py": "import pkg.gone\nfrom pkg import gone2\nfrom pkg.gone3 import x\n"},
         ["new.py:1: imports 'pkg.gone'", "new.py:2: imports 'gone2'", "new.py:3: imports 'pkg.gone3'"],
     ),
+    "a removed module that the file beside it imports, though another is called so": (
+        {"shop/settings.py": None},
+        ["shop/manage.py:1: uses 'settings', which is gone"],
+    ),
     "a name in __all__ that is not there": (
         {"pkg/user.py": USER + '\n__all__ = ["main", "other"]\n'},
         ["undefined name 'other' in __all__"],
     ),
 }
 RIGHT = {
+    "a module beside that is called like one that is gone": {"site/settings.py": None},
+    "a name of a module that another is called like": {"site/settings.py": "OTHER = 1\n"},
+    "a package that is gone, where a module is called like its own": {"web/__init__.py": None, "web/views.py": None},
     "what was wrong before": {"pkg/old.py": FILES["pkg/old.py"] + "\nx = 1\n"},
     "imports from elsewhere": {"new.py": "import numpy.gone\nfrom yaml import anything\n"},
     "optional imports": {"new.py": "try:\n    from pkg import gone\nexcept ImportError:\n    gone = None\n"},
