@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ptx_prefect.errors import PtxError, SpecError, TreeError
-from ptx_prefect.plan.assignment import NO_WORKER, config_of, worker_of
+from ptx_prefect.plan.assignment import FILES, NO_WORKER, config_of, worker_of
 from ptx_prefect.plan.by_model import needs_components
 from ptx_prefect.run.models import model_of, models_without_price
 from ptx_prefect.settings import Settings, state_dir
@@ -86,8 +86,8 @@ _NOTHING = (
 
 _FOR_LEVELS: Mapping[str, tuple[str, ...]] = {
     "root": ("file", "module"),
-    "include": ("file",),
-    "exclude": ("file",),
+    "include": ("file", "module"),
+    "exclude": ("file", "module"),
     "sections": ("module",),
     "cut_by_history": ("file", "module"),
 }
@@ -116,6 +116,9 @@ def _in_base(spec: SectioningSpec) -> Generator[tuple[str, str], None, Path | No
     if spec.base is None:
         return Path(spec.workdir)
     base = Base(path=spec.base) if isinstance(spec.base, str) else spec.base
+    if base.package is not None and base.path != Base().path:
+        yield "base", f"names the package {base.package!r} and the path {base.path!r}; the base is one of them"
+        return None
     at = "base" if isinstance(spec.base, str) else "base.path"
     try:
         place = place_of_base(base, spec.workdir)
@@ -195,8 +198,11 @@ def _path_problem(path: str) -> str | None:
 def _in_workers(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[str, str]]:
     common = worker_of(spec.worker) or worker_of(settings.default_worker)
     at = "settings: default_worker" if spec.worker is None and common is not None else "worker"
-    if spec.main_task.level in ("file", "module") or (common is not None and not spec.main_task.components):
+    is_derived = spec.main_task.level in ("file", "module")
+    if is_derived or (common is not None and not spec.main_task.components):
         yield from _in_worker(at, Component(name="section"), common, spec, settings)
+    if common is not None:
+        yield from _misplaced_files(at, common[1], is_derived=is_derived)
     told: set[tuple[str, str]] = set()
     for index, row in enumerate(spec.main_task.components):
         component = Component(name=row) if isinstance(row, str) else row
@@ -204,11 +210,27 @@ def _in_workers(spec: SectioningSpec, settings: Settings) -> Iterator[tuple[str,
         if component.worker is None and common is None:
             place = f"main_task.components[{index}]"
         found = worker_of(component.worker) or common
+        if component.worker is not None and found is not None:
+            yield from _misplaced_files(place, found[1], is_derived=False)
         for mistake in _in_worker(place, component, found, spec, settings):
             # What is wrong with the common worker is wrong for all sections: told once.
             if mistake not in told:
                 told.add(mistake)
                 yield mistake
+
+
+def _misplaced_files(place: str, config: Mapping[str, Any], *, is_derived: bool) -> Iterator[tuple[str, str]]:
+    """`{files}` where nothing would be put in its place, and the program would get these seven characters."""
+    argv = config.get("argv")
+    parts = [part for part in argv if isinstance(part, str) and FILES in part] if isinstance(argv, list | tuple) else []
+    if parts and not is_derived:
+        yield (
+            f"{place}.argv",
+            f"{FILES} stands for the files of derived sections; name the files, or set main_task.level",
+        )
+    elif inner := next((part for part in parts if part != FILES), None):
+        shell = f'["sh", "-c", "fix \\"$@\\"", "sh", "{FILES}"]'
+        yield f"{place}.argv", f"{FILES} is an argument of its own, found in {inner!r}; for a shell: {shell}"
 
 
 def _models_in(spec: SectioningSpec, settings: Settings) -> Iterator[str]:

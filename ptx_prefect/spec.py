@@ -233,7 +233,7 @@ class VotingTask(StrictModel):
     """What the voters solve, and what decides between them."""
 
     description: Annotated[str, Field(min_length=1, description="What the candidates are to do.")]
-    evaluation_criteria: Annotated[tuple[str, ...], Field(description="What is scored.")] = ("performance",)
+    evaluation_criteria: Annotated[tuple[str, ...], Field(min_length=1, description="What counts.")] = ("performance",)
     entry_point: Annotated[str | None, Field(description="The function that every candidate defines.")] = None
     prelude: Annotated[str, Field(description="Program text put before every candidate.")] = ""
     tests: Annotated[tuple[str, ...], Field(description="Assert lines: the gate.")] = ()

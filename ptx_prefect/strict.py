@@ -24,10 +24,14 @@ def mistakes_of(error: ValidationError, model: type[BaseModel], *, within: str =
     items = [(_visible(item["loc"]), item) for item in error.errors(include_url=False)]
     # A union objects once for each of its branches; where one of them got further, only that one is of interest.
     beyond = {path[:length] for path, _ in items for length in range(len(path))}
+    # So it does where the type was right for one branch, and the value was not.
+    valued = {path for path, item in items if item["type"] in (*_BOUNDS, "too_short", "string_too_short")}
     found: dict[str, list[str]] = {}
     wanted: dict[str, list[str]] = {}
     for path, item in items:
         if path in beyond and item["type"] in (*_TYPE_WORDS, "too_short"):
+            continue
+        if path in valued and item["type"] in _TYPE_WORDS:
             continue
         place = ".".join(part for part in (within, place_of(path)) if part) or "the whole"
         if item["type"] in _TYPE_WORDS:

@@ -24,6 +24,8 @@ from ptx_prefect.tree import Changeset
 
 SHOWN_VALUE = 4_000
 """Characters of JSON: what sections returned is in the report up to this, each."""
+_MOST_STEPS = 10
+"""Next steps of one kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,18 +296,20 @@ def _did_not_pay(plan: Plan, summary: ExecutionSummary) -> tuple[str, ...]:
 
 
 def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured: Measured) -> tuple[str, ...]:
-    steps: list[str] = []
+    failed = []
     for record in rest:
         if isinstance(record.outcome, Failed | TimedOut | OverMemory):
             log = getattr(record.outcome, "log", None)
             where = f"; its log: {log}" if log else ""
-            steps.append(f"Mend section {record.name!r}: {headline_of(record.outcome).splitlines()[0]}{where}")
+            failed.append(f"Mend section {record.name!r}: {headline_of(record.outcome).splitlines()[0]}{where}")
+    steps = _few(failed, "failed")
     skipped = [record.name for record in rest if isinstance(record.outcome, Skipped)]
     if skipped:
         steps.append(f"{len(skipped)} section(s) were not started: {', '.join(skipped[:5])}{' …' * (len(skipped) > 5)}")
     if rest or measured.was_stopped:
         steps.append("Run the same task again: what is finished is reused, only the rest runs")
-    steps += [f"Section {name!r} is not in the merged tree: {reason}" for name, reason in aggregated.left_out.items()]
+    left_out = [f"Section {name!r} is not in the merged tree: {reason}" for name, reason in aggregated.left_out.items()]
+    steps += _few(left_out, "are not in the merged tree")
     steps += list(aggregated.failures)
     if aggregated.manual_review_required:
         steps.append(f"Review {len(aggregated.manual_review_required)} place(s) in manual_review_required")
@@ -319,3 +323,13 @@ def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured:
     elif published:
         steps.append(f"There is no merged tree: {published.get('note')}, so nothing was published")
     return tuple(steps or ["Nothing is left to do"])
+
+
+def _few(steps: list[str], told: str) -> list[str]:
+    """The first steps of one kind: what is wrong with hundreds of sections is mostly one thing."""
+    rest = len(steps) - _MOST_STEPS
+    return (
+        [*steps[:_MOST_STEPS], f"{rest} section(s) more {told}; the report has each with its reason"]
+        if rest > 1
+        else steps
+    )

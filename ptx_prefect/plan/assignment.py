@@ -14,6 +14,8 @@ NO_WORKER = (
     "no worker can do {!r}: name one here (worker), for all (the task's worker), or in the settings (default_worker);"
     ' for example {{"kind": "command", "argv": ["make", "x"]}}'
 )
+FILES = "{files}"
+"""An argument of a command that stands for the files of a derived section."""
 THINKING = ("chat", "agent")
 """Kinds of workers that are told why their result was not taken, and try again by themselves."""
 _CHECKS_ADVICE = "for others, add a component that depends on this one and runs the command"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ptx_prefect.plan.assignment import FILES
 from ptx_prefect.plan.by_file import FILE_CAP, matching, sections_by_file
 from ptx_prefect.plan.by_module import MODULE_CAP, sections_by_module
 from ptx_prefect.plan.draft import SectionDraft
@@ -16,8 +17,6 @@ from ptx_prefect.tree.base import modes_of_tree
 from ptx_prefect.tree.changeset import SYMLINK
 from ptx_prefect.tree.location import place_of_base
 
-FILES = "{files}"
-"""An argument of a command that stands for the section's files."""
 _MOST_NOTES = 10
 """Files that do not parse and are told one by one."""
 

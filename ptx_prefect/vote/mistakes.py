@@ -72,6 +72,12 @@ def _in_gate(spec: VotingSpec, workdir: Path) -> Iterator[tuple[str, str]]:
             tests_in(workdir / path, main.entry_point or "")
         except VoteError as error:
             yield place, str(error)
+    if main.entry_point is not None and not all(part.isidentifier() for part in main.entry_point.split(".")):
+        yield (
+            "main_task.entry_point",
+            f"{main.entry_point!r} is no name of a function, or of a method as in 'Stack.push'",
+        )
+        return
     entry_point = (main.entry_point or "").partition(".")[0]
     if entry_point:
         refused = {index: told for index, test in enumerate(main.tests) if (told := _why_no_check(test, entry_point))}

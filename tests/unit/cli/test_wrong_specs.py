@@ -76,7 +76,30 @@ CASES: dict[str, tuple[Any, str, str]] = {
         "main_task.root",
         "has no effect beside components: leave it out, or set level to 'file' or 'module'",
     ),
-    "include at level module": (derived(level="module", root=".", include=["a/*"]), "main_task.include", "to 'file'"),
+    "include at level test": (derived(level="test", include=["a/*"]), "main_task.include", "to 'file' or 'module'"),
+    "files of a section that is written out": (
+        sectioning("a", worker={"kind": "command", "argv": ["echo", "{files}"]}),
+        "worker.argv",
+        "{files} stands for the files of derived sections",
+    ),
+    "files of a component's own worker": (
+        sectioning({"name": "a", "worker": {"kind": "command", "argv": ["echo", "{files}"]}}),
+        "main_task.components[0].worker.argv",
+        "{files} stands for the files of derived sections",
+    ),
+    "files inside an argument": (
+        derived(level="file", root=".") | {"worker": {"kind": "command", "argv": ["sh", "-c", "echo {files}"]}},
+        "worker.argv",
+        """for a shell: ["sh", "-c", "fix \\"$@\\"", "sh", "{files}"]""",
+    ),
+    "a package and a path": (
+        sectioning(base={"package": "json", "path": "."} | {"path": "src"}),
+        "base",
+        "names the package 'json' and the path 'src'",
+    ),
+    "an empty name": (sectioning(""), "main_task.components[0]", "must not be empty"),
+    "no criterion": (voting(evaluation_criteria=[]), "main_task.evaluation_criteria", "must not be empty"),
+    "an entry point that is no name": (voting(entry_point="a b"), "main_task.entry_point", "is no name of a function"),
     "sections at level file": (derived(level="file", root=".", sections=3), "main_task.sections", "to 'module'"),
     "history beside components": (
         derived(components=[PART], cut_by_history=True),

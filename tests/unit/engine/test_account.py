@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ptx_prefect.engine.account import Aggregated, Measured, make_report, performance_of, summary_of
-from ptx_prefect.plan.make import finish_plan
+from ptx_prefect.plan.make import finish_plan, make_plan
 from ptx_prefect.plan.plan import Section
 from ptx_prefect.run.outcomes import Done, Failed
 from ptx_prefect.run.records import Attempt, SectionRecord
@@ -82,3 +84,21 @@ def test_a_section_that_was_helped_lasted_less_than_it_worked() -> None:
 
     assert report.execution_summary.speedup_factor == 1.8
     assert report.performance_metrics.critical_path_seconds == 10.0
+
+
+def test_hundreds_of_sections_with_one_trouble_do_not_bury_the_other_steps() -> None:
+    names = [f"s{number:03}" for number in range(300)]
+    spec = SectioningSpec.model_validate({"task_id": "t", "main_task": {"description": "d", "components": names}})
+    plan = make_plan(spec.model_copy(update={"worker": "command"}), Settings(), state_dir=Path("/nowhere"))
+    records = {name: SectionRecord(name, Failed("no"), 1, 0.0, 1.0, 1.0, False, "k", worker=0) for name in names[:200]}
+    left_out = dict.fromkeys(names[200:], "the checks fail with it")
+
+    report = make_report(plan, records, Measured(1, 1, 2, 1), Aggregated(left_out=left_out), outputs={}, artifacts={})
+
+    assert report.next_steps[9:12] == (
+        "Mend section 's009': no",
+        "190 section(s) more failed; the report has each with its reason",
+        "Run the same task again: what is finished is reused, only the rest runs",
+    )
+    assert report.next_steps[-1].startswith("90 section(s) more are not in the merged tree")
+    assert len(report.next_steps) == 23
