@@ -128,6 +128,7 @@ class Dispatch:
             while self._scheduler.is_active:
                 self._start_ready(after)
                 self._make_room()
+                self._end_others()
                 self._take_ended()
         except BaseException as error:
             self._abandon(runner, type(error).__name__)
@@ -190,6 +191,12 @@ class Dispatch:
         if found is not None:
             name, reason = found
             self._runner.cancel(reason, name)
+
+    def _end_others(self) -> None:
+        """With `fail_fast`, what is under way when a section has failed would be paid for and not used."""
+        if self._scheduler.has_failed_fast and self._runner is not None:
+            for name in self._running:
+                self._runner.cancel(self._scheduler.stopped_because, name)
 
     def _note_once(self, name: str, detail: str) -> None:
         if (name, detail[:20]) not in self._told:

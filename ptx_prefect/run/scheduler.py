@@ -43,7 +43,7 @@ class Scheduler:
         after: section to its prerequisites, in plan order.
         priority: seconds from a section's start to the end of the plan (see ``ready.remaining_paths``).
         retry: how failed sections are tried again.
-        fail_fast: the first section that finally fails drops all that has not started.
+        fail_fast: the first section that finally fails drops all that has not started; the caller ends the rest.
         seed: of the jitter.
     """
 
@@ -130,6 +130,11 @@ class Scheduler:
         for name in self._queue.drop_waiting():
             self.outcomes.setdefault(name, Skipped(because_of=because_of, reason=reason))
         self._parked.clear()
+
+    @property
+    def has_failed_fast(self) -> bool:
+        """A section has failed, and nothing is to go on."""
+        return self._fail_fast and bool(self.stopped_because)
 
     def next_wake_s(self) -> float | None:
         """When a parked section wants to start, in the caller's seconds; None where none is parked."""

@@ -15,6 +15,7 @@ import pytest
 
 from ptx_prefect import on_event, sectioning
 from ptx_prefect.engine.store import KeptDone
+from ptx_prefect.errors import RunError
 from ptx_prefect.run.records import Event
 
 ROOT = Path(__file__).parents[2]
@@ -111,3 +112,22 @@ def test_every_artifact_is_written_when_a_run_returns() -> None:
     found = {kind: Artifact.get(f"{kind}-pictures") for kind in ("plan", "progress", "report")}
     assert all(found.values()) and "success" in str(found["report"].data)  # type: ignore[union-attr]  # not None
     assert float(str(found["progress"].data)) == 100.0  # type: ignore[union-attr]  # as above
+
+
+def test_fail_fast_ends_what_is_under_way(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be an agent that works for ten minutes more."""
+    monkeypatch.setenv("PTX_PREFECT_RETRY__MAX_ATTEMPTS", "1")
+    spec = task(
+        command("slow", "sh", "-c", "touch began; sleep 60; touch ended"),
+        command("wrong", "sh", "-c", "while [ ! -e began ]; do sleep 0.05; done; exit 3"),
+        fail_fast=True,
+    )
+
+    with pytest.raises(RunError) as caught:
+        sectioning(spec)
+
+    reasons = {
+        row["name"]: (row["status"], row["reason"]) for row in caught.value.report["results"]["unfinished_sections"]
+    }
+    assert reasons["slow"] == ("cancelled", "fail_fast: 'wrong' did not succeed")
+    assert not (workdir / "ended").exists()

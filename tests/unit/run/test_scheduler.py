@@ -75,10 +75,11 @@ def test_dependents_of_a_failure_are_skipped_and_the_others_finish() -> None:
 def test_fail_fast_starts_nothing_more() -> None:
     s = scheduler("a", "b", "c", fail_fast=True)
     s.start(0, limit=2)
+    assert not s.has_failed_fast
 
     s.finish("a", Failed("no", permanent=True), 1)
 
-    assert s.start(1, limit=2) == ()
+    assert s.has_failed_fast and s.start(1, limit=2) == ()
     assert isinstance(s.outcomes["c"], Skipped)
     s.finish("b", Done(), 2)
     assert not s.is_active and "fail_fast" in s.stopped_because
