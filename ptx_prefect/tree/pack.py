@@ -127,5 +127,6 @@ def _write(place: Path, mode: int, content: bytes) -> None:
     if mode == SYMLINK:
         place.symlink_to(os.fsdecode(content))
         return
-    place.write_bytes(content)
+    with place.open("xb") as file:  # one that is there already bears the same name in another spelling
+        file.write(content)
     place.chmod(0o755 if mode == EXECUTABLE else 0o644)

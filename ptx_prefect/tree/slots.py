@@ -154,7 +154,11 @@ def _write(place: Path, want: Wanted, content: bytes) -> Written:
         return Written(want.identity, want.mode, stamp_of(place.lstat()))
     # A new file each time: never a link to the base's, which a write in place would reach.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    handle = os.open(place, flags, 0o777 if want.mode == EXECUTABLE else 0o666)
+    try:
+        handle = os.open(place, flags, 0o777 if want.mode == EXECUTABLE else 0o666)
+    except FileExistsError as error:
+        told = "is there already in another spelling, and this file system does not tell upper from lower case"
+        raise TreeError(f"{str(place)!r} {told}: rename one of the two") from error
     with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()

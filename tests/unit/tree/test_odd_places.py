@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import zlib
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 from ptx_prefect.errors import TreeError
 from ptx_prefect.spec import Base as BaseOfSpec
 from ptx_prefect.tree.base import Base
+from ptx_prefect.tree.changeset import Changeset
 from ptx_prefect.tree.globs import OUTPUT_FOLDER
 from ptx_prefect.tree.location import place_of_base
 from ptx_prefect.tree.ours import check_output_directory, mark_output_directory
 from ptx_prefect.tree.pack import open_tree, pack_tree, unpack_tree
 from ptx_prefect.tree.private_git import give_repository
+from ptx_prefect.tree.slots import bring_to, wanted_tree
 
 
 def git(where: Path, *args: str) -> str:
@@ -30,6 +33,21 @@ def base(tmp_path: Path) -> Base:
     root.mkdir()
     (root / "a.txt").write_text("a\n")
     return Base.of_directory(root)
+
+
+def test_two_spellings_of_one_name_are_no_silent_loss_where_case_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS: the second file would be written over the first. Here a lower-case disk stands in for it."""
+    (tmp_path / "base").mkdir()
+    for name in ("Notes.txt", "notes.txt"):
+        (tmp_path / "base" / name).write_text(name)
+    base = Base.of_directory(tmp_path / "base")
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest, **more: real(os.fspath(path).lower(), *rest, **more))
+
+    with pytest.raises(TreeError, match=r"upper from lower case: rename one of the two"):
+        bring_to(tmp_path / "place", base, wanted_tree(base, Changeset(())), record=tmp_path / "record")
 
 
 class TestReports:
