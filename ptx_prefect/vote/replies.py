@@ -37,8 +37,8 @@ class Reply:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether the kernel's CPU limit or the wall clock ended it."""
-        return self.killed == "wall" or self.signal in _CPU_SIGNALS
+        """Whether the kernel's CPU limit, the wall clock, or a call that did not heed its end ended it."""
+        return self.killed in ("wall", "time") or self.signal in _CPU_SIGNALS
 
     @property
     def problem(self) -> str | None:
@@ -65,6 +65,8 @@ class Reply:
         )
 
     def _end(self) -> str:
+        if self.out_of_time:
+            return "did not finish loading in time"
         return f"its process died (signal {self.signal})" if self.signal else "its process ended before it was loaded"
 
 

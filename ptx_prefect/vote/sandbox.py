@@ -25,6 +25,7 @@ from typing import Any
 from ptx_prefect.errors import VoteError
 from ptx_prefect.run.cores import usable_cores
 from ptx_prefect.vote.inside import zygote
+from ptx_prefect.vote.inside.runner import EXPIRED_EXIT
 from ptx_prefect.vote.replies import LOST, TIMEOUT, Observed, Reply, frames_in, given_up
 from ptx_prefect.vote.values import Output
 
@@ -52,7 +53,8 @@ class Limits:
 
     Attributes:
         call_cpu_s, call_wall_s: for one call; CPU time decides, wall time ends what sleeps.
-        expired_cpu_s: for one call after another one of the same program has expired: it mostly hangs again.
+        expired_cpu_s, expired_wall_s: for one call after another one of the same program has expired: it mostly hangs
+            again.
         load_cpu_s: to run its module.
         total_cpu_s: for all calls together; the kernel ends the process.
         max_timeouts: after so many calls over the limit the rest counts as over the limit.
@@ -62,6 +64,7 @@ class Limits:
     call_cpu_s: float = 1.0
     call_wall_s: float = 10.0
     expired_cpu_s: float = 0.1
+    expired_wall_s: float = 2.0
     load_cpu_s: float = 5.0
     total_cpu_s: float = 15.0
     max_timeouts: int = 2
@@ -141,7 +144,8 @@ class Sandbox:
         cpu_s, deaths, expired = 0.0, 0, 0
         missing: tuple[str, ...] = ()
         while len(outputs) < len(calls) or not cpu_s:
-            reply = self.run({**job, "start": len(outputs), "expired": expired}, limits)
+            late = sum(output.kind == "timeout" for output in outputs)
+            reply = self.run({**job, "start": len(outputs), "expired": late}, limits)
             cpu_s += reply.cpu_s or 1e-6
             missing = missing or reply.missing
             if not reply.intact or not reply.is_in_order(len(outputs)):
@@ -153,7 +157,11 @@ class Sandbox:
             if len(outputs) < len(calls) and not (reply.finished and expired):
                 deaths += 1
                 outputs.append(TIMEOUT if reply.out_of_time else LOST)
-            if reply.killed or deaths > limits.max_timeouts or expired + deaths >= limits.max_timeouts:
+            if (
+                reply.killed not in ("", "time")
+                or deaths > limits.max_timeouts
+                or expired + deaths >= limits.max_timeouts
+            ):
                 outputs += [given_up(outputs)] * (len(calls) - len(outputs))
         return Observed(True, tuple(outputs), "", cpu_s, missing)
 
@@ -171,6 +179,7 @@ class Sandbox:
             "call_cpu_s": limits.call_cpu_s,
             "call_wall_s": limits.call_wall_s,
             "expired_cpu_s": min(limits.expired_cpu_s, limits.call_cpu_s),
+            "expired_wall_s": min(limits.expired_wall_s, limits.call_wall_s),
             "max_timeouts": limits.max_timeouts,
             "wall_s": wall_s,
             "limits": {
@@ -270,7 +279,8 @@ class Sandbox:
         finally:
             os.close(ours)
         frames, intact = frames_in(data)
-        return Reply(frames, status["killed"], status["signal"], status["cpu_s"], status["peak_kb"], intact)
+        killed = "time" if status["exit"] == EXPIRED_EXIT else status["killed"]
+        return Reply(frames, killed, status["signal"], status["cpu_s"], status["peak_kb"], intact)
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[str]:

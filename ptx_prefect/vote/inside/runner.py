@@ -22,6 +22,9 @@ from ptx_prefect.vote.inside.wire import MAX_DRAINED, TooLargeError, encode, kep
 
 MODULE = "candidate"
 _MAX_FRAME = 4_000_000
+_PATIENCE = 20
+"""So many signals that its time is up, 50 ms apart, may pass a call by."""
+EXPIRED_EXIT = 124
 _Emit = Callable[[list[Any]], None]
 # Kept before any candidate may replace them.
 _dumps, _write, _arm = json.dumps, os.write, signal.setitimer
@@ -29,6 +32,7 @@ _compile, _eval, _exec = builtins.compile, builtins.eval, builtins.exec
 _bases = type.__dict__["__mro__"].__get__
 _BUILTIN = frozenset(kind for kind in vars(builtins).values() if isinstance(kind, type))
 _type_name = type.__dict__["__name__"].__get__  # not what a metaclass says
+_leave = os._exit
 _wall_s, _thread_s, _usage = time.perf_counter, time.thread_time, resource.getrusage
 
 
@@ -110,8 +114,8 @@ def _call_all(job: dict[str, Any], namespace: dict[str, Any], emit: _Emit) -> No
     for index, call in enumerate(job["calls"]):
         if index < job["start"]:
             continue
-        cpu_s = job["expired_cpu_s" if expired else "call_cpu_s"]
-        kind, found = _limited(_maker(call, job["entry_point"], namespace), cpu_s, job["call_wall_s"])
+        cpu_s, wall_s = (job[f"{'expired' if expired else 'call'}_{clock}_s"] for clock in ("cpu", "wall"))
+        kind, found = _limited(_maker(call, job["entry_point"], namespace), cpu_s, wall_s)
         if kind == "error":
             found = found.partition(":")[0]
         emit([index, kind, *found] if kind == "value" else [index, kind, found])
@@ -151,8 +155,13 @@ def _maker(call: str, entry_point: str, namespace: dict[str, Any]) -> Callable[[
 def _limited(make: Callable[[], Any], cpu_s: float, wall_s: float) -> tuple[str, Any]:
     """What ``make`` gave, as (kind, value or text), within limits that a signal enforces."""
 
+    fired: list[str] = []
+
     def expire(number: int, frame: object) -> None:
-        raise _ExpiredError("wall" if number == signal.SIGALRM else "cpu")
+        fired.append("wall" if number == signal.SIGALRM else "cpu")
+        if len(fired) > _PATIENCE:
+            _leave(EXPIRED_EXIT)
+        raise _ExpiredError(fired[-1])
 
     try:
         try:
@@ -161,9 +170,11 @@ def _limited(make: Callable[[], Any], cpu_s: float, wall_s: float) -> tuple[str,
             # Again and again, for a candidate that catches everything; the kernel's limit comes last.
             _arm(signal.ITIMER_PROF, cpu_s, 0.05)
             _arm(signal.ITIMER_REAL, wall_s, 0.05)
-            return _made(make)
+            made = _made(make)
         finally:
             _disarm()
+        # It caught what we raised, or that was raised where nobody hears it, as in `__del__`.
+        return ("timeout", fired[0]) if fired else made
     except _ExpiredError as expired:
         _disarm()
         return "timeout", str(expired)

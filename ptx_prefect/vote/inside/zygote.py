@@ -119,6 +119,7 @@ def _keep(control: socket.socket, stand: walls.Walls, readable: list[str]) -> No
         {
             "done": job["id"],
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+            "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
             "killed": killed,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "peak_kb": usage.ru_maxrss,

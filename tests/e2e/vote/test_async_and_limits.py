@@ -63,6 +63,22 @@ def test_a_program_that_hangs_in_every_call_is_given_up_after_the_second(sandbox
     assert seen.cpu_s < 2 * 0.4, "the second call had less time than the first"
 
 
+DEAF = "def fetch(n):\n    while n == 1:\n        try:\n            time.sleep(60)\n        except BaseException:\n            pass\n    return n"
+UNHEARD = "class Last:\n    def __del__(self):\n        time.sleep(60)\ndef fetch(n):\n    Last()\n    return n"
+
+
+def test_a_call_that_does_not_heed_its_end_is_over_all_the_same(sandbox: Sandbox) -> None:
+    limits = Limits(call_wall_s=0.5, expired_wall_s=0.2)
+    calls = [f"fetch({number})" for number in range(4)]
+    deaf = sandbox.observe(DEAF, calls, entry_point="fetch", prelude="import time", limits=limits)
+    unheard = sandbox.observe(UNHEARD, calls, entry_point="fetch", prelude="import time", limits=limits)
+    loading = sandbox.observe(DEAF + "\nfetch(1)", calls, entry_point="fetch", prelude="import time", limits=limits)
+
+    assert [output.kind for output in deaf.outputs] == ["value", "timeout", "value", "value"]
+    assert {output.kind for output in unheard.outputs} == {"timeout"}, "an answer after the time is none"
+    assert not loading.loads and loading.problem == "did not finish loading in time"
+
+
 def test_what_a_call_may_take_is_the_tasks_to_say_and_a_limit_met_is_told(sandbox: Sandbox) -> None:
     slow = "import time\n\ndef fetch(n):\n    while time.process_time() < START + 0.3:\n        pass\n    return n\n"
     slow += "START = time.process_time()"
