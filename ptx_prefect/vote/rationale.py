@@ -29,6 +29,7 @@ class Circumstances:
         hybrid: what became of the synthesis of the best parts.
         written: what became of the synthesis that a worker wrote.
         behaviour_compared: whether candidates were run against each other on inputs.
+        uses_records: whether voters' records break ties.
         voters: how many there were at first, those without a candidate too; two that agree say less than five.
         absent: voters that gave no candidate, with the reason.
         rejected: what judges answered that does not count.
@@ -45,6 +46,7 @@ class Circumstances:
     hybrid: Mapping[str, object] = field(default_factory=dict)
     written: Mapping[str, object] = field(default_factory=dict)
     behaviour_compared: bool = False
+    uses_records: bool = False
     voters: int = 5
     absent: Mapping[str, str] = field(default_factory=dict)
     rejected: tuple[str, ...] = ()
@@ -137,7 +139,10 @@ def _agreeing(decision: Decision, about: Circumstances) -> str:
     winner = str(decision.winner)
     agreeing = round((decision.agreement_share or 0.0) * about.voters)
     if agreeing >= about.voters:
-        return f"All {about.voters} voters behave alike, {winner} among them"
+        made = winner in (about.hybrid.get("name"), about.written.get("name"))
+        return (
+            f"All {about.voters} voters behave alike, {f'and {winner} like them' if made else f'{winner} among them'}"
+        )
     others = len(decision.groups) - 1
     if agreeing < 2:
         alike = any(len(group) > 1 for group in decision.groups)
@@ -168,6 +173,11 @@ def _ahead(decision: Decision, about: Circumstances) -> str:
     mine, next_s = seconds.get(str(decision.winner)), seconds.get(rivals[0])
     if mine and next_s and next_s > 1.25 * mine:
         return f"; it is {next_s / mine:.3g} times as fast as {rivals[0]}, the next of them"
+    if mine and rivals[0] in {row.candidate for row in decision.timings if row.capped}:
+        return f"; {rivals[0]}, the next of them, did not come to the end of its timing"
+    if about.uses_records:
+        basis = f"it is as fast as {rivals[0]}, and" if seconds else "it was not timed;"
+        return f"; {basis} simplicity, then the voters' records, put it first"
     return f"; it is as fast as {rivals[0]} and simpler" if seconds else "; it is the simplest of them"
 
 

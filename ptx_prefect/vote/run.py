@@ -372,6 +372,7 @@ def _documented(decision: Decision, about: Circumstances, task: VoteTask, voters
         about,
         description=task.description,
         weights=weights,
+        uses_records=bool(task.reliabilities),
         voters=voters + len(task.absent),
         absent=task.absent,
         rejected=task.rejected,

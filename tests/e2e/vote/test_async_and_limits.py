@@ -63,8 +63,23 @@ def test_a_program_that_hangs_in_every_call_is_given_up_after_the_second(sandbox
     assert seen.cpu_s < 2 * 0.4, "the second call had less time than the first"
 
 
-DEAF = "def fetch(n):\n    while n == 1:\n        try:\n            time.sleep(60)\n        except BaseException:\n            pass\n    return n"
-UNHEARD = "class Last:\n    def __del__(self):\n        time.sleep(60)\ndef fetch(n):\n    Last()\n    return n"
+DEAF = """
+def fetch(n):
+    while n == 1:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+    return n
+"""
+UNHEARD = """
+class Last:
+    def __del__(self):
+        time.sleep(60)
+def fetch(n):
+    Last()
+    return n
+"""
 
 
 def test_a_call_that_does_not_heed_its_end_is_over_all_the_same(sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,7 +30,11 @@ def test_all_alike_and_what_decided_between_them() -> None:
     fast = reason(groups=groups, timings=timed(a=0.001, b=0.003))
     assert fast.endswith("; it is 3 times as fast as b, the next of them.")
     assert reason(groups=groups, timings=timed(a=0.001, b=0.0011)).endswith("; it is as fast as b and simpler.")
-    assert "as fast as b and simpler" in reason(groups=groups, timings=timed(a=0.001, b=math.inf))
+    assert "b, the next of them, did not come to the end" in reason(groups=groups, timings=timed(a=0.001, b=math.inf))
+    by_record = reason(replace(ALIKE, uses_records=True), groups=groups, timings=timed(a=0.001, b=0.0011))
+    assert by_record.endswith("; it is as fast as b, and simplicity, then the voters' records, put it first.")
+    made = reason(replace(ALIKE, hybrid={"name": "a"}), groups=groups, timings=timed(a=0.001, b=0.003))
+    assert made.startswith("All 4 voters behave alike, and a like them; it is 3 times"), "it is no voter itself"
     assert reason(groups=groups, tied=("b",)).endswith(
         "; nothing measured tells b from it, so the order of the candidates decided."
     )
