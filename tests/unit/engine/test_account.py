@@ -63,10 +63,11 @@ def test_a_suite_that_is_faster_without_us_is_told_so() -> None:
     plan = finish_plan(spec, rows, (), Settings(), level="test")
     records = {name: SectionRecord(name, Done(), 1, 0.0, 1.0, 1.0, False, "k", worker=0) for name in ("a", "b")}
 
-    slow = make_report(plan, records, Measured(4, 1, 2, 2), Aggregated(), outputs={}, artifacts={})
-    fast = make_report(plan, records, Measured(1.2, 1, 2, 2), Aggregated(), outputs={}, artifacts={})
+    found = Aggregated(tests={"passed": 2, "seconds": 1.5})
+    slow = make_report(plan, records, Measured(4, 1, 2, 2), found, outputs={}, artifacts={})
+    fast = make_report(plan, records, Measured(1.2, 1, 2, 2), found, outputs={}, artifacts={})
 
-    assert slow.next_steps[-1].startswith("Run pytest directly: these tests took 2.0 s, planning, running and merging")
+    assert slow.next_steps[-1].startswith("Run pytest directly: these tests take 1.5 s one after the other, planning")
     assert not any("pytest directly" in step for step in fast.next_steps)
 
 
