@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from _pytest.assertion import rewrite
 
 
@@ -79,7 +80,14 @@ def pytest_collection_finish(session: Any) -> None:
 
 
 def is_bound(item: Any) -> bool:
-    """Whether a fixture wider than a class ties the test to the rest of its file."""
+    """Whether the test cannot be run without the rest of its file.
+
+    A fixture wider than a class ties them together. What is no function (a line of a linter's plugin, a doctest), or
+    has a name of its own making, may not be found by its name.
+    """
+    above = getattr(item.parent, "nodeid", "")
+    if not isinstance(item, pytest.Function) or not item.nodeid.startswith(f"{above}::"):
+        return True
     info = getattr(item, "_fixtureinfo", None)
     for definitions in getattr(info, "name2fixturedefs", {}).values():
         for definition in definitions:

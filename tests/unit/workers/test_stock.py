@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,13 +78,30 @@ def test_nothing_can_be_taken_before_it_is_laid_out_or_after_it_is_closed(tmp_pa
     assert stock.take_half() == [] and not stock.claim(4)
 
 
-def item(nodeid: str, *, wide: bool = False) -> Any:
+class Function(pytest.Function):
+    """One that needs no session: its name is just set."""
+
+    nodeid = ""
+
+
+def item(nodeid: str, *, wide: bool = False, is_function: bool = True) -> Any:
     def fixture() -> None: ...
 
     one = SimpleNamespace(scope="module", func=fixture, argname="held")
-    names = {"held": [one]} if wide else {}
-    path = Path("/p", nodeid.partition("::")[0])
-    return SimpleNamespace(nodeid=nodeid, path=path, _fixtureinfo=SimpleNamespace(name2fixturedefs=names))
+    info = SimpleNamespace(name2fixturedefs={"held": [one]} if wide else {})
+    made: Any = object.__new__(Function) if is_function else SimpleNamespace()
+    made.nodeid = nodeid
+    made.path, made._fixtureinfo = Path("/p", nodeid.partition("::")[0]), info
+    made.parent = SimpleNamespace(nodeid=nodeid.partition("[")[0].rpartition("::")[0])
+    return made
+
+
+def test_what_may_not_be_found_by_its_name_stays_with_its_file() -> None:
+    renamed = item("d.py::other")
+    renamed.parent = SimpleNamespace(nodeid="tests/d.py")
+    items = [item("a.py::RUFF", is_function=False), item("a.py::f"), renamed, item("d.py::g")]
+
+    assert [unit["selection"] for unit in units_of(items)] == [["/p/a.py"], ["/p/d.py"]]
 
 
 def test_units_are_classes_and_functions_or_the_file_where_a_fixture_spans_it() -> None:
