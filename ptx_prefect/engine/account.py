@@ -108,7 +108,7 @@ def make_report(
         ),
         performance_metrics=performance_of(ordered, measured, critical_s=critical_s),
         next_steps=_nothing_selected(plan)
-        or (*_next_steps(rest, aggregated, measured), *_did_not_pay(aggregated, summary)),
+        or (*_next_steps(rest, aggregated, measured), *_did_not_pay(plan, aggregated, summary)),
         usage={**usage_of(ordered), **measured.usage},
         notes=(*plan.notes, *measured.notes, *aggregated.notes),
         artifacts=artifacts,
@@ -286,10 +286,10 @@ def _nothing_selected(plan: Plan) -> tuple[str, ...]:
     )
 
 
-def _did_not_pay(aggregated: Aggregated, summary: ExecutionSummary) -> tuple[str, ...]:
+def _did_not_pay(plan: Plan, aggregated: Aggregated, summary: ExecutionSummary) -> tuple[str, ...]:
     """Of a suite that is faster without us: said, since it is what people compare us with."""
     tests_s = (aggregated.tests or {}).get("seconds")
-    if tests_s is None or tests_s >= summary.execution_seconds or summary.reused_sections:
+    if plan.level != "test" or tests_s is None or tests_s >= summary.execution_seconds or summary.reused_sections:
         return ()
     return (
         f"Run pytest directly: these tests take {tests_s:.1f} s one after the other, planning, running and merging them"
