@@ -40,7 +40,7 @@ class VoteSettings:
     limits: Limits = field(default_factory=Limits)
     protocol: Protocol = field(default_factory=Protocol)
     more_inputs: int = 40
-    more_programs: int = 20
+    more_programs: int = 40
     max_inputs: int = 200
     max_soft_tests: int = 200
     timed_calls: int = 20
@@ -95,7 +95,7 @@ def make_questions(task: VoteTask, settings: VoteSettings) -> Questions:
     soft_calls = [call for check in soft if check.judgement is not None for call in check.calls]
     seeds = tuple(dict.fromkeys(shown)) or inputs[:10] or tuple(dict.fromkeys(soft_calls))[:10]
     made = more_inputs(seeds, wanted=settings.more_inputs)
-    programs = {observing_program(test): test for test in _variations(tests, settings.more_programs)}
+    programs = {observing_program(test, name): test for test in _variations(tests, settings.more_programs)}
     compared = tuple(dict.fromkeys([*inputs, *soft_calls, *made, *programs]))
     asked = [call for check in (*tests, *soft) for call in check.calls]
     return Questions(

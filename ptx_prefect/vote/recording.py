@@ -16,6 +16,8 @@ from typing import Any
 SEEN = "_ptx_seen"
 KEPT = "_ptx_kept"
 """A function that the runner puts there: what a value is now, since the test may go on to change it."""
+NOTED = "_ptx_noted"
+"""Another one: records a value where it is plain, and gives it back."""
 Known = tuple[str, object]
 """What must be true of a recorded value: an operator's class name and the literal to its right; ``raises`` with names
 and pattern; ``approx`` with value and tolerances; ``unreached`` with the statement."""
@@ -55,12 +57,49 @@ class Program:
     needed: frozenset[int]
 
 
-def observing_program(test: str) -> str:
+def observing_program(test: str, entry_point: str) -> str:
     """The program of a test that is to be compared between candidates and not judged.
 
-    An error is recorded as the builtin class that it is a kind of: each candidate words its own.
+    What the entry point and the objects made by it give in its steps is recorded too: an assert may look at little of
+    it. An error is recorded as the builtin class that it is a kind of: each candidate words its own.
     """
-    return program_of(ast.parse(test).body).text.replace(_RAISED, _RAISED_KIND)
+    tree = ast.parse(test)
+    noted = _Noted(_from_entry(tree, entry_point)).visit(tree)
+    return program_of(noted.body).text.replace(_RAISED, _RAISED_KIND)
+
+
+def _from_entry(tree: ast.AST, entry_point: str) -> set[str]:
+    """The entry point, and the variables that hold what it gave."""
+    names = {entry_point}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and _root(node.value) in names:
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+class _Noted(ast.NodeTransformer):
+    """Hands what calls of these names give, where it is assigned or dropped, to a function that records it."""
+
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
+        node.value = self._noted(node.value)
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        node.value = self._noted(node.value)
+        return node
+
+    def _noted(self, value: ast.expr) -> ast.expr:
+        is_asked = isinstance(value, ast.Call) and _root(value) in self.names
+        return ast.Call(ast.Name(NOTED, ast.Load()), [ast.Name(SEEN, ast.Load()), value], []) if is_asked else value
 
 
 def program_of(body: Sequence[ast.stmt]) -> Program:

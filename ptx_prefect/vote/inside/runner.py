@@ -21,6 +21,7 @@ from typing import Any
 from ptx_prefect.vote.inside.wire import MAX_DRAINED, TooLargeError, encode, kept, key_of
 
 MODULE = "candidate"
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 _MAX_FRAME = 4_000_000
 _PATIENCE = 20
 """So many signals that its time is up, 50 ms apart, may pass a call by."""
@@ -142,7 +143,7 @@ def _maker(call: str, entry_point: str, namespace: dict[str, Any]) -> Callable[[
         return [encode(value)]
 
     def run_program() -> list[Any]:
-        own = {**namespace, "_ptx_kept": kept}
+        own = {**namespace, "_ptx_kept": kept, "_ptx_noted": _noted}
         code = _compile(call, "<call>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
         awaiting = _eval(code, own)
         if code.co_flags & inspect.CO_COROUTINE:
@@ -150,6 +151,13 @@ def _maker(call: str, entry_point: str, namespace: dict[str, Any]) -> Callable[[
         return [encode(own.get("_ptx_seen"))]
 
     return run_program if call.startswith("_ptx_seen") else make
+
+
+def _noted(seen: list[Any], value: Any) -> Any:
+    """The value, recorded where it is one of the builtin types: an object's attributes are its own affair."""
+    if type(value) in _PLAIN:
+        seen.append((-1, kept(value)))
+    return value
 
 
 def _limited(make: Callable[[], Any], cpu_s: float, wall_s: float) -> tuple[str, Any]:

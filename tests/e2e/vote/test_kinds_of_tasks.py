@@ -52,6 +52,15 @@ def test_a_test_in_steps_is_varied_and_what_it_looks_at_is_compared(sandbox: San
     assert decision.difference is not None and decision.difference.call.startswith("r = Recent("), "as it is read"
 
 
+def test_what_a_property_does_not_look_at_is_compared_too(sandbox: Sandbox) -> None:
+    test = "for xs in ([1, 1, 2], [3, 3], []):\n    out = unique(xs)\n    assert set(out) == set(xs)"
+    fields = {"sorted": "def unique(xs): return sorted(set(xs))", "a": "def unique(xs): return list(dict.fromkeys(xs))"}
+    fields["b"] = "def unique(xs):\n    seen = set()\n    return [x for x in xs if not (x in seen or seen.add(x))]"
+    decision = hold(fields, sandbox, entry_point="unique", tests=[test])
+
+    assert decision.groups == (("a", "b"), ("sorted",))
+
+
 SHIFTED = "from dataclasses import dataclass\n@dataclass(slots=True)\nclass Spot:\n    x: int\n    y: int\n"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from ptx_prefect.vote.checks import judge, make_check
 from ptx_prefect.vote.inside.wire import kept
+from ptx_prefect.vote.recording import observing_program
 from ptx_prefect.vote.sandbox import Sandbox
 from ptx_prefect.vote.values import Output
 
@@ -94,3 +95,29 @@ def test_asserts_of_helpers_that_are_not_called_need_not_be_reached() -> None:
 
 def test_a_loop_that_asserts_nothing_is_told() -> None:
     assert passes("for one in ():\n    assert parse(one) == 1", STRICT) == (False, "reached no assert")
+
+
+def test_a_program_that_is_compared_records_what_its_steps_give() -> None:
+    test = "s = Stack(2)\ns.push(1)\nout = s.items()\nlog.append(1)\nassert len(out) < 9"
+    program = observing_program(test, "Stack")
+    seen: list[tuple[int, object]] = []
+
+    class Stack:
+        def __init__(self, size: int) -> None:
+            self.size = size
+
+        def push(self, value: int) -> str:
+            return f"pushed {value}"
+
+        def items(self) -> list[int]:
+            return [self.size]
+
+    def noted(rows: list[object], value: object) -> object:
+        rows.append(value)
+        return value
+
+    space = {"Stack": Stack, "log": [], "_ptx_kept": kept, "_ptx_noted": noted}
+    exec(program, space)
+    seen = space["_ptx_seen"]  # type: ignore[assignment]
+
+    assert isinstance(seen[0], Stack) and seen[1:] == ["pushed 1", [2], (0, 1)]
