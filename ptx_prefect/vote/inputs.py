@@ -102,6 +102,8 @@ class _Places(ast.NodeTransformer):
             return node
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return node  # a docstring
+        if _is_waiting(node):
+            return node  # a longer wait costs time and tells nothing
         if isinstance(node, ast.Assert):
             return self._asked(node)
         if isinstance(node, ast.expr) and (value := _value_of(node)) is not None:
@@ -115,6 +117,12 @@ class _Places(ast.NodeTransformer):
         else:
             node.test = self.visit(node.test)
         return node
+
+
+def _is_waiting(node: ast.AST) -> bool:
+    if isinstance(node, ast.keyword):
+        return "timeout" in (node.arg or "") or "delay" in (node.arg or "")
+    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "sleep"
 
 
 def _value_of(node: ast.expr) -> Any:

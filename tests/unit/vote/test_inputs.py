@@ -47,6 +47,13 @@ def test_what_is_written_out_inside_other_calls_is_changed_too() -> None:
     assert len({call.partition(", Span")[2] for call in made}) > 5, "the list and the number"
 
 
+def test_how_long_something_waits_stays_as_it_is() -> None:
+    test = "async def g(x):\n    await asyncio.sleep(0.01 * (3 - x))\nassert run(g, [1, 2], timeout=5) == [1]"
+
+    made = more_programs([test], wanted=10)
+    assert made and all("sleep(0.01 * (3 - x))" in one and "timeout=5" in one for one in made)
+
+
 def test_numbers_without_end_can_be_read_back() -> None:
     for call in more_inputs(["f(1e308)"], wanted=20):
         eval(call, {"f": float})
