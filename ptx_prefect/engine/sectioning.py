@@ -81,6 +81,7 @@ def _to_report(
     """Run, aggregate, write; the report is written even when the run is stopped."""
     stopped: BaseException | None = None
     aggregated, dispatch_s = Aggregated(), None
+    on_server = notes_on_server()  # Now: when the work is done the server may be gone, and asking takes minutes then.
     try:
         execution.run()
         dispatch_s = execution.dispatch.elapsed_s
@@ -109,7 +110,7 @@ def _to_report(
             *execution.dispatch.notes,
             *execution.limits.notes,
             *(execution.site.base.notes if execution.site.base else ()),
-            *notes_on_server(),
+            *on_server,
         ),
         usage=execution.spending.report(),
     )

@@ -127,6 +127,7 @@ class _Voting:
         self.fresh, self.observers, self.limits = fresh, observers, limits
         self.spending = Spending(spec.budget, settings)
         self.found = _Field()
+        self.on_server = notes_on_server()  # Later it may be gone, and asking takes minutes then.
 
     def to_report(self, began_s: float) -> Report:
         """Voters, judges, vote, report."""
@@ -337,7 +338,7 @@ class _Voting:
             dispatch_s=found.dispatch_s,
             workers=found.workers,
             most_at_once=found.most_at_once,
-            notes=(*found.dropped, *self.limits.notes, *notes_on_server()),
+            notes=(*found.dropped, *self.limits.notes, *self.on_server),
             usage=self.spending.report(),
             offered_s=found.offered_s,
             pool=tuple(found.pool),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ptx_prefect import on_event, sectioning
+from ptx_prefect.engine.server_check import notes_on_server
 from ptx_prefect.engine.store import KeptDone
 from ptx_prefect.errors import RunError
 from ptx_prefect.run.records import Event
@@ -131,3 +132,18 @@ def test_fail_fast_ends_what_is_under_way(workdir: Path, monkeypatch: pytest.Mon
     }
     assert reasons["slow"] == ("cancelled", "fail_fast: 'wrong' did not succeed")
     assert not (workdir / "ended").exists()
+
+
+def test_the_server_is_asked_what_it_is_before_the_work(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that dies meanwhile would keep the report from being written until Prefect's client gives up."""
+    happened: list[str] = []
+
+    def asked() -> tuple[str, ...]:
+        happened.append("asked")
+        return notes_on_server()
+
+    monkeypatch.setattr("ptx_prefect.engine.sectioning.notes_on_server", asked)
+    with on_event(lambda event: happened.append(event.kind)):
+        sectioning(task(command("one", "true")))
+
+    assert happened.count("asked") == 1 and happened.index("asked") < happened.index("section_finished")
