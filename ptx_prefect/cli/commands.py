@@ -37,6 +37,13 @@ def ptx() -> None:
     """
 
 
+_REFUSED = {
+    "start new thread": "no more threads may be started: raise the limit on processes (`ulimit -u`)",
+    "home directory": "this user has no home directory: set HOME to a directory that can be written to",
+}
+"""What Python raises as a bare RuntimeError where the machine refuses, and what to do."""
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code instead of leaving the process."""
     _open_what_is_closed()
@@ -56,9 +63,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except RuntimeError as error:
-        if "start new thread" not in str(error):
+        told = next((told for words, told in _REFUSED.items() if words in str(error)), None)
+        if told is None:
             raise
-        click.echo("ptx: no more threads may be started: raise the limit on processes (`ulimit -u`)", err=True)
+        click.echo(f"ptx: {told}", err=True)
         return NOT_DONE
     except BrokenPipeError:
         # The reader (`| head`) has seen enough; Python would complain once more when it closes standard output.

@@ -139,6 +139,21 @@ def test_a_revision_without_git_is_told_as_git_missing(
     assert "install git" in capsys.readouterr().err
 
 
+def test_a_user_without_a_home_is_told_to_name_one(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container that was started with a number for its user."""
+    task = {"task_id": "t", "mode": "sectioning", "main_task": {"description": "d", "components": ["a"]}}
+    Path("task.json").write_text(json.dumps(task | {"worker": {"kind": "command", "argv": ["true"]}}))
+    for name in ("HOME", "PREFECT_HOME", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    elsewhere.chmod(0o777)
+    monkeypatch.setattr(os, "getuid", lambda: 4242)  # what the home is looked up by
+
+    assert main(["run", "task.json"]) == 1
+    assert "set HOME" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a repository to another user, which needs root")
 def test_a_repository_of_another_user_is_refused_with_gits_remedy(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
