@@ -28,6 +28,9 @@ FULLER_SIDE = "one side has the other's edit too"
 OTHER_LINES = "the sides changed different lines"
 OTHER_WORDS = "the sides changed different words"
 SMALL_EDITS = "the sides made small edits apart"
+ADDED_DEFINITIONS = "both sides added definitions"
+ADDED_ALIKE = "both sides added definitions, in part alike"
+RENAMED = "one side renamed what the other edited"
 HIGHER_RELEASE = "both sides raised a version: the higher one stands"
 
 
@@ -42,7 +45,9 @@ class Solved:
 def solve(clash: Versions) -> Solved | None:
     """The merged lines, or None where a person has to decide."""
     solved = _layout_only(clash) or _fuller(clash) or _release(clash) or _line_by_line(clash) or _word_by_word(clash)
-    return None if solved is None or _repeats_a_line(clash, solved.lines) else solved
+    if solved is None or not _repeats_a_line(clash, solved.lines):
+        return solved
+    return Solved(solved.lines, ADDED_ALIKE) if solved.reason == ADDED_DEFINITIONS else None
 
 
 def _layout_only(clash: Versions) -> Solved | None:
@@ -115,7 +120,7 @@ def _both_add_definitions(clash: Versions, stretch: Stretch) -> Solved | None:
     if len(indents) != 1 or None in indents:
         return None
     first, second = sorted((part.ours, part.theirs))
-    return Solved((*first, *second), "both sides added definitions")
+    return Solved((*first, *second), ADDED_DEFINITIONS)
 
 
 def _definitions_at(lines: Lines, span: tuple[int, int]) -> int | None:

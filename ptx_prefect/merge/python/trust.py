@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ptx_prefect.merge.edits import Edits, edits
 from ptx_prefect.merge.python.clashes import (
+    ADDED_ALIKE,
     FULLER_SIDE,
     HIGHER_RELEASE,
     LAYOUT_ONLY,
@@ -29,6 +30,9 @@ _REWRITTEN_LINES = 500
 
 _FEW_LINES = 5
 """Changed lines of the side that did less, up to which woven lines are believed (88 of 97; beyond, 39 of 51)."""
+
+_FEW_ALIKE = 20
+"""The same where both sides' new definitions have lines in common, as tests have (19 of 22; beyond, 38 of 55)."""
 
 _CLEARLY_MORE = 1.6
 """How much more the side that is taken whole at one place has to change in the file (202 of 225; below, 93 of 119)."""
@@ -58,6 +62,8 @@ def is_trusted(resolutions: Sequence[Resolution], base: str, ours: str, theirs: 
     if kinds & _DOUBTFUL and (mine.removed_words & yours.added_words or yours.removed_words & mine.added_words):
         return False  # one side brings in a word that the other takes away: they work on one thing
     if OTHER_LINES in kinds and less > _FEW_LINES:
+        return False
+    if ADDED_ALIKE in kinds and less >= _FEW_ALIKE:
         return False
     # What does not parse (Python 2, mostly) cannot be checked: right in 56 %.
     return kinds <= _ONE_SIDE_WHOLE or all(is_valid(text) for text in (base, ours, theirs))
