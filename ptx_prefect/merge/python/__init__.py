@@ -9,16 +9,15 @@ from ptx_prefect.merge.edits import edits
 from ptx_prefect.merge.fold import fold
 from ptx_prefect.merge.lines import Clash, Kept, merge_lines, split
 from ptx_prefect.merge.markers import DEFAULT_SIZE
-from ptx_prefect.merge.python.clashes import RENAMED, SMALL_EDITS, Solved, solve
+from ptx_prefect.merge.python.clashes import solve
 from ptx_prefect.merge.python.exports import REASON, exports_settled
 from ptx_prefect.merge.python.guards import complaints_about
 from ptx_prefect.merge.python.import_blocks import regions_of
 from ptx_prefect.merge.python.import_doubts import doubt_about
 from ptx_prefect.merge.python.imports import ImportClashError, merge_imports
-from ptx_prefect.merge.python.inclusion import is_further_along, said_twice
+from ptx_prefect.merge.python.inclusion import said_twice
 from ptx_prefect.merge.python.names import enclosing_definition, is_valid, unbound_in
 from ptx_prefect.merge.python.proposals import with_proposal
-from ptx_prefect.merge.python.renames import renamed
 from ptx_prefect.merge.python.trust import is_trusted
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
@@ -47,9 +46,6 @@ def merge_source(base: str, ours: str, theirs: str, path: str, names: Names, mar
         guarded = _guarded(woven.merge, base, ours, theirs, path, names, marker_size)
         if not guarded.conflicts:
             return guarded
-    for less, more in ((ours, theirs), (theirs, ours)):
-        if is_further_along(base, less, more):
-            return TextMerge(more, (), (Resolution("file", path, "whole file", "one side went on from the other's"),))
     merged = rendered(chunks, path=path, names=names, marker_size=marker_size, around=enclosing_definition)
     clashes = (chunk for chunk in chunks if isinstance(chunk, Clash))
     return replace(merged, conflicts=tuple(map(with_proposal, merged.conflicts, clashes)))
@@ -122,7 +118,7 @@ def _structured(base: str, ours: str, theirs: str, path: str) -> _Woven | None:
         elif region.stretch.changed_by != 3 or versions.ours == versions.theirs:
             pieces.append("".join(versions.theirs if region.stretch.changed_by == 2 else versions.ours))
         else:
-            solved = _solved(versions, whole)
+            solved = solve(versions)
             if solved is None:
                 return None
             pieces.append("".join(solved.lines))
@@ -132,15 +128,6 @@ def _structured(base: str, ours: str, theirs: str, path: str) -> _Woven | None:
         return None
     blocks = tuple(piece.versions for piece in pieces if isinstance(piece, _Imports))
     return _Woven(TextMerge(text, (), tuple(resolutions)), blocks)
-
-
-def _solved(clash: Versions, whole: Versions) -> Solved | None:
-    """What the place itself says, then what the whole file says of it."""
-    solved = solve(clash)
-    if solved is None or solved.reason == SMALL_EDITS:
-        lines = renamed(clash, whole)
-        return solved if lines is None else Solved(lines, RENAMED)
-    return solved
 
 
 def _with_exports(base: str, ours: str, theirs: str, path: str) -> _Woven | None:

@@ -30,7 +30,6 @@ OTHER_WORDS = "the sides changed different words"
 SMALL_EDITS = "the sides made small edits apart"
 ADDED_DEFINITIONS = "both sides added definitions"
 ADDED_ALIKE = "both sides added definitions, in part alike"
-RENAMED = "one side renamed what the other edited"
 HIGHER_RELEASE = "both sides raised a version: the higher one stands"
 
 

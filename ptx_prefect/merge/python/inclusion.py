@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ptx_prefect.merge.edits import Edits, edits
+from ptx_prefect.merge.edits import Edits
 from ptx_prefect.merge.lines import split
 from ptx_prefect.merge.python.names import enclosing_definition
 from ptx_prefect.merge.python.nesting import keeps_nesting
 from ptx_prefect.merge.python.tokens import plain_words
-from ptx_prefect.merge.threeway import Versions, compare, cut
+from ptx_prefect.merge.threeway import Versions, compare
 
 _WORDS_LIMIT = 1500
 """Words of one version; beyond it an alignment of words says little."""
@@ -63,27 +63,6 @@ def _has_the_words(base: Sequence[str], less: Sequence[str], more: Sequence[str]
         or (stretch.changed_by == 3 and part[slice(*stretch.ours)] == full[slice(*stretch.theirs)])
         for stretch in compare(old, part, full, touching=False)
     )
-
-
-def is_further_along(base: str, less: str, more: str) -> bool:
-    """True when all that ``less`` did to the file, ``more`` did too, and at one place at least to the letter.
-
-    Lines may stand elsewhere or in another order; nothing of them is lost (agreed with people in 31 of 37 files that
-    no other rule solves, in 202 of 222 of all).
-    """
-    part, full = edits(base, less), edits(base, more)
-    if any(_spoken(one) - _spoken(other) for one, other in ((part.added, full.added), (part.removed, full.removed))):
-        return False
-    whole = Versions(split(base), split(less), split(more))
-    stretches = compare(whole.base, whole.ours, whole.theirs, touching=True)
-    if any(stretch.changed_by == 1 for stretch in stretches):
-        return False
-    both = (cut(whole, stretch) for stretch in stretches if stretch.changed_by == 3)
-    return any(place.ours == place.theirs for place in both)
-
-
-def _spoken(lines: Counter[str]) -> Counter[str]:
-    return Counter({line: times for line, times in lines.items() if line.strip()})
 
 
 def said_twice(merged: str, mine: Edits, yours: Edits) -> str | None:
