@@ -31,7 +31,8 @@ def merge_file(
 
     Args:
         path: relative, with ``/``; its name decides how the content is understood.
-        names: what the sides are called in conflict markers; ``side 1``, ``side 2`` … unless given.
+        names: what the sides are called in conflict markers, in the order of the plan, which is the order of chapters
+            that several add; ``side 1``, ``side 2`` … unless given: then no order of the sides has a meaning.
 
     Raises:
         MergeError: no side is given, or the names do not match the sides.
@@ -45,15 +46,18 @@ def merge_file(
             changed.setdefault(side, name)
     if len(changed) < 2:
         return FileMerge(next(iter(changed), base))
-    return _merger_for(path)(base, tuple(changed), path=path, names=tuple(changed.values()), marker_size=marker_size)
+    merger = _merger_for(path, is_ordered=names is not None)
+    return merger(base, tuple(changed), path=path, names=tuple(changed.values()), marker_size=marker_size)
 
 
-def _merger_for(path: str) -> FileMerger:
+def _merger_for(path: str, *, is_ordered: bool) -> FileMerger:
     name = PurePosixPath(path).name.lower()
     is_listed = name.startswith(("requirements", "constraints")) or PurePosixPath(path).parent.name == "requirements"
     is_requirements = is_listed and name.endswith((".txt", ".in"))
     kind = ("manifests", "merge_manifest") if is_requirements or name in _MANIFESTS else None
     kind = ("insertions", "merge_ignores") if _IGNORES.fullmatch(name) else kind
     module, function = kind or _BY_SUFFIX.get(PurePosixPath(name).suffix) or ("fold", "merge_text")
+    if is_ordered and module == "documents":
+        function = "merge_chapters"
     merger: FileMerger = getattr(importlib.import_module(f"ptx_prefect.merge.{module}"), function)
     return merger

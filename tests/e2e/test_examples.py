@@ -39,11 +39,12 @@ def chapters(folder: Path) -> tuple[Base, list[tuple[str, Base]]]:
     return Base.of_directory(EXAMPLES / "docs_merge" / "book"), made
 
 
-def test_chapters_merge_to_the_same_bytes_in_every_order(tmp_path: Path) -> None:
+def test_chapters_merge_to_the_same_bytes_in_every_order_of_arrival(tmp_path: Path) -> None:
     base, sides = chapters(tmp_path)
     changes = [(name, difference_of(base, side)) for name, side in sides]
 
-    merged = [merge_changesets(base, list(order)) for order in itertools.permutations(changes)]
+    plan = [name for name, _ in changes]
+    merged = [merge_changesets(base, list(arrived), order=plan) for arrived in itertools.permutations(changes)]
 
     assert len(merged) == 120 and all(one.is_clean for one in merged)
     assert len({one.changeset.changes for one in merged}) == 1

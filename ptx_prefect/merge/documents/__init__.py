@@ -21,13 +21,20 @@ from ptx_prefect.merge.markers import DEFAULT_SIZE
 from ptx_prefect.merge.result import Conflict, FileMerge, Resolution
 from ptx_prefect.merge.text import Names, TextMerge, refused, rendered
 
-__all__ = ["assemble_documents", "merge_document"]
+__all__ = ["assemble_documents", "merge_chapters", "merge_document"]
 
 
 def merge_document(
     base: bytes, sides: Sequence[bytes], *, path: str, names: Sequence[str], marker_size: int = DEFAULT_SIZE
 ) -> FileMerge:
-    """Markdown and reST documents, any number of sides; what they add at one place stands in the order of the sides."""
+    """Markdown and reST documents, any number of sides, whose order has no meaning."""
+    return fold(base, sides, path=path, names=names, merger=_merge_text, marker_size=marker_size)
+
+
+def merge_chapters(
+    base: bytes, sides: Sequence[bytes], *, path: str, names: Sequence[str], marker_size: int = DEFAULT_SIZE
+) -> FileMerge:
+    """As `merge_document`, but what the sides add at one place stands in the order of the sides, which is the plan's."""
     return fold(base, sides, path=path, names=names, merger=_merge_text, marker_size=marker_size, keeps_order=True)
 
 
