@@ -18,7 +18,7 @@ def test_a_section_that_never_ran_would_run(small_task: Path, capsys: pytest.Cap
 def test_a_section_that_does_not_exist_and_a_vote_are_mistakes(
     small_task: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    vote = {"task_id": "v", "mode": "voting", "main_task": {"description": "d", "evaluation_criteria": []}}
+    vote = {"task_id": "v", "mode": "voting", "main_task": {"description": "d", "evaluation_criteria": ["performance"]}}
     (small_task.parent / "vote.json").write_text(json.dumps({**vote, "voters": ["functional", "oop"]}))
 
     assert main(["why", "onli", str(small_task)]) == 2

@@ -34,7 +34,7 @@ def merge_document(
 def merge_chapters(
     base: bytes, sides: Sequence[bytes], *, path: str, names: Sequence[str], marker_size: int = DEFAULT_SIZE
 ) -> FileMerge:
-    """As `merge_document`, but what the sides add at one place stands in the order of the sides, which is the plan's."""
+    """As `merge_document`, but what they add at one place stands in the order of the sides, which is the plan's."""
     return fold(base, sides, path=path, names=names, merger=_merge_text, marker_size=marker_size, keeps_order=True)
 
 
