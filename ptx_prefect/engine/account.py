@@ -321,7 +321,9 @@ def _next_steps(rest: Sequence[SectionRecord], aggregated: Aggregated, measured:
         steps.append(f"All tests passed; the merged JUnit file: {aggregated.tests.get('junit')}")
     published = aggregated.published or {}
     if published.get("run_id"):
-        steps.append(f"Use the merged tree: {aggregated.merged_output}; `ptx rollback {published['run_id']}` undoes it")
+        how = f" (`git am {aggregated.merged_output}/*.patch`)" if published["kind"] == "patches" else ""
+        undo = f"`ptx rollback {published['run_id']}` undoes it"
+        steps.append(f"Use the merged tree: {aggregated.merged_output}{how}; {undo}")
     elif published:
         steps.append(f"There is no merged tree: {published.get('note')}, so nothing was published")
     return tuple(steps or ["Nothing is left to do"])

@@ -74,6 +74,14 @@ def test_tests_among_the_sections_do_not_keep_the_rest_from_being_merged(place: 
     assert f"`ptx rollback {run}` undoes it" in steps[-1]
 
 
+def test_a_patch_series_is_told_with_the_command_that_applies_it(place: Path) -> None:
+    spec = spec_of(place, {"name": "one", "worker": COMMAND}, base="base", merged_output={"patches": "series"})
+
+    _, steps = after_run(spec, place, {"one": adds("b.py")})
+
+    assert f"(`git am {place / 'series'}/*.patch`)" in steps[-1]
+
+
 @pytest.mark.parametrize("outcome", [Failed("no"), Done(changeset=Changeset())])
 def test_no_merged_tree_is_claimed_where_nothing_was_published(outcome: Outcome, place: Path) -> None:
     found, steps = after_run(spec_of(place, {"name": "one", "worker": COMMAND}, base="base"), place, {"one": outcome})
