@@ -65,7 +65,7 @@ def test_a_suite_that_is_faster_without_us_is_told_so() -> None:
 
     found = Aggregated(tests={"passed": 2, "seconds": 1.5})
     slow = make_report(plan, records, Measured(4, 1, 2, 2), found, outputs={}, artifacts={})
-    fast = make_report(plan, records, Measured(1.2, 1, 2, 2), found, outputs={}, artifacts={})
+    fast = make_report(plan, records, Measured(2.5, 1, 2, 2), found, outputs={}, artifacts={})
 
     assert slow.next_steps[-1].startswith("Run pytest directly: these tests take 1.5 s one after the other, planning")
     assert not any("pytest directly" in step for step in fast.next_steps)
